@@ -1,0 +1,17 @@
+//! An embedded, streaming music recommender.
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]
+
+mod als;
+mod demo;
+mod eval;
+mod import;
+mod kernel;
+mod metrics;
+mod types;
+
+pub use types::{
+    Action, ActionKind, ActionName, Activity, Clock, Context, Device, Event, EventSeq, GenerationId,
+    IdempotencyKey, ItemId, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal, SignalError,
+    SystemClock, Timestamp, UserId, UtcOffset,
+};

@@ -1,0 +1,19 @@
+//! The words everybody speaks: identifiers, events, signals, time.
+//!
+//! Layer 0: nothing here knows of any other part of the crate.
+
+mod clock;
+mod context;
+mod event;
+mod ids;
+mod seq;
+mod signal;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub(crate) use context::DayPart;
+pub use context::{Activity, Context, Device, SessionId, UtcOffset};
+pub use event::{Action, ActionKind, ActionName, Event, IdempotencyKey, Played};
+pub(crate) use ids::{DenseIdx, ItemIdx, UserIdx};
+pub use ids::{ItemId, MAX_ID_BYTES, UserId};
+pub use seq::{EventSeq, GenerationId, ItemVersion};
+pub use signal::{Signal, SignalError};
