@@ -12,6 +12,6 @@ mod types;
 
 pub use types::{
     Action, ActionKind, ActionName, Activity, Clock, Context, Device, Event, EventSeq, GenerationId,
-    IdempotencyKey, ItemId, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal, SignalError,
-    SystemClock, Timestamp, UserId, UtcOffset,
+    IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal,
+    SignalError, SystemClock, Timestamp, UserId, UserIdx, UtcOffset,
 };

@@ -13,7 +13,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub(crate) use context::DayPart;
 pub use context::{Activity, Context, Device, SessionId, UtcOffset};
 pub use event::{Action, ActionKind, ActionName, Event, IdempotencyKey, Played};
-pub(crate) use ids::{DenseIdx, ItemIdx, UserIdx};
-pub use ids::{ItemId, MAX_ID_BYTES, UserId};
+
+pub use ids::{ItemId, ItemIdx, MAX_ID_BYTES, UserId, UserIdx};
 pub use seq::{EventSeq, GenerationId, ItemVersion};
 pub use signal::{Signal, SignalError};
