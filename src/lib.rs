@@ -5,9 +5,11 @@
 mod als;
 mod demo;
 mod eval;
+mod guard;
 mod import;
 mod kernel;
 mod metrics;
+mod publish;
 mod types;
 
 pub use types::{

@@ -1,0 +1,117 @@
+//! A histogram of durations that threads fill without locking.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Each power of two of nanoseconds is split into this many equal parts, so a percentile is read to
+/// within 1/16 of its value.
+const PARTS: usize = 16;
+/// Powers of two covered: up to 2^40 ns, some 18 minutes; longer counts as that.
+const POWERS: usize = 40;
+
+/// Counts durations in logarithmic buckets.
+pub(crate) struct LatencyHistogram {
+    buckets: Box<[AtomicU64]>,
+}
+
+impl Default for LatencyHistogram {
+    fn default() -> Self {
+        Self { buckets: (0..=POWERS * PARTS).map(|_| AtomicU64::new(0)).collect() }
+    }
+}
+
+impl fmt::Debug for LatencyHistogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.summary().fmt(f)
+    }
+}
+
+impl LatencyHistogram {
+    pub(crate) fn record(&self, duration: Duration) {
+        // ORDERING: a statistic publishes nothing but its own value.
+        self.buckets[bucket_of(duration)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn summary(&self) -> LatencySummary {
+        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
+        let count = counts.iter().sum();
+        LatencySummary {
+            count,
+            p50: percentile(&counts, count, 50),
+            p99: percentile(&counts, count, 99),
+            max: percentile(&counts, count, 100),
+        }
+    }
+}
+
+/// What a histogram of latencies says. Percentiles are upper edges of buckets, 1/16 wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LatencySummary {
+    /// How many were measured.
+    pub count: u64,
+    /// Half were at most this long.
+    pub p50: Duration,
+    /// 99 of 100 were at most this long.
+    pub p99: Duration,
+    /// All were at most this long.
+    pub max: Duration,
+}
+
+fn bucket_of(duration: Duration) -> usize {
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let power = nanos.ilog2() as usize;
+    if power >= POWERS {
+        return POWERS * PARTS;
+    }
+    // The bits below the leading one, as a share of PARTS.
+    let within = (nanos - (1 << power)) as u128 * PARTS as u128 >> power;
+    power * PARTS + usize::try_from(within).expect("below PARTS")
+}
+
+fn upper_edge(bucket: usize) -> Duration {
+    let (power, part) = (bucket / PARTS, bucket % PARTS);
+    let nanos = (1_u128 << power) * (PARTS + part + 1) as u128 / PARTS as u128;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+fn percentile(counts: &[u64], total: u64, percent: u64) -> Duration {
+    let wanted = (u128::from(total) * u128::from(percent)).div_ceil(100);
+    let mut seen = 0_u128;
+    for (bucket, &count) in counts.iter().enumerate() {
+        seen += u128::from(count);
+        if count > 0 && seen >= wanted {
+            return upper_edge(bucket);
+        }
+    }
+    Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_within_a_sixteenth() {
+        let histogram = LatencyHistogram::default();
+        for micros in 1..=10_000_u64 {
+            histogram.record(Duration::from_micros(micros));
+        }
+        let summary = histogram.summary();
+        assert_eq!(summary.count, 10_000);
+        for (got, exact) in [(summary.p50, 5_000.0), (summary.p99, 9_900.0), (summary.max, 10_000.0)] {
+            let micros = got.as_secs_f64() * 1e6;
+            assert!((exact..=exact * 17.0 / 16.0).contains(&micros), "{micros} for {exact}");
+        }
+    }
+
+    #[test]
+    fn extremes_have_a_bucket_and_nothing_is_nothing() {
+        let histogram = LatencyHistogram::default();
+        assert_eq!(histogram.summary(), LatencySummary::default());
+        histogram.record(Duration::ZERO);
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.summary().count, 2);
+    }
+}

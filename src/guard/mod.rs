@@ -1,0 +1,12 @@
+//! What watches over the engine: a fence around plug-ins, counters, and a histogram of latencies.
+//!
+//! Layer 0: nothing here knows of any other part of the crate.
+
+mod counter;
+mod fence;
+mod histogram;
+
+pub(crate) use counter::Counter;
+pub(crate) use fence::fenced;
+pub(crate) use histogram::LatencyHistogram;
+pub use histogram::LatencySummary;

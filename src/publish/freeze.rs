@@ -1,0 +1,49 @@
+//! A consistent picture of all slots at one moment, taken while they go on changing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::published::Slot;
+use super::sync::Mutex;
+use crate::types::EventSeq;
+
+/// A value that knows which event changed it last.
+pub(crate) trait Sequenced {
+    fn seq(&self) -> EventSeq;
+}
+
+/// The moment just after event `at`, for one walker to read while the writer moves on.
+///
+/// INVARIANT: the writer calls [`keep`](Self::keep) with a slot's old value *before* it replaces it by a
+/// value of a later event. So a walker that meets a later value finds the one it wants kept here, and one
+/// that meets an earlier value may take it as it is. Nothing is copied up front.
+#[derive(Debug)]
+pub(crate) struct Freeze<T> {
+    at: EventSeq,
+    kept: Mutex<HashMap<u32, Option<Arc<T>>>>,
+}
+
+impl<T: Sequenced> Freeze<T> {
+    pub(crate) fn new(at: EventSeq) -> Self {
+        Self { at, kept: Mutex::new(HashMap::new()) }
+    }
+
+    pub(crate) fn at(&self) -> EventSeq {
+        self.at
+    }
+
+    /// Called by the writer before it replaces `old` in slot `index`. Only the first call for a slot counts.
+    pub(crate) fn keep(&self, index: u32, old: Option<&Arc<T>>) {
+        if old.is_none_or(|old| old.seq() <= self.at) {
+            self.kept.lock().entry(index).or_insert_with(|| old.cloned());
+        }
+    }
+
+    /// What slot `index` held at the moment of the freeze.
+    pub(crate) fn read(&self, index: u32, slot: &Slot<T>) -> Option<Arc<T>> {
+        match slot.load() {
+            Some(value) if value.seq() > self.at => self.kept.lock().get(&index).cloned().flatten(),
+            present => present,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The publication protocol under a model checker: every interleaving, every permitted reordering.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
+
+use std::sync::Arc as StdArc;
+use std::time::Instant;
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::{Freeze, Published, Sequenced, Slot, VectorSource, Watermark, vector_source};
+use crate::types::{EventSeq, GenerationId};
+
+/// A user's state as far as the protocol sees it: the vector tells which generation it was folded into
+/// and up to which event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    seq: EventSeq,
+    vector: Vector,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Vector {
+    generation: GenerationId,
+    knows: EventSeq,
+}
+
+impl Sequenced for State {
+    fn seq(&self) -> EventSeq {
+        self.seq
+    }
+}
+
+fn state(seq: u64, generation: u64) -> StdArc<State> {
+    let seq = EventSeq::from_raw(seq);
+    StdArc::new(State { seq, vector: Vector { generation: GenerationId::from_raw(generation), knows: seq } })
+}
+
+#[derive(Debug)]
+struct Generation {
+    id: GenerationId,
+    frozen_at: EventSeq,
+}
+
+fn generation(id: u64, frozen_at: u64) -> StdArc<Generation> {
+    StdArc::new(Generation { id: GenerationId::from_raw(id), frozen_at: EventSeq::from_raw(frozen_at) })
+}
+
+/// What a reader does: pins a generation, then loads the user and obeys the read rule.
+fn read(current: &Published<Generation>, slot: &Slot<State>) -> (GenerationId, EventSeq, Vector) {
+    let generation = current.load();
+    let user = slot.load().expect("she was there from the start");
+    let vector =
+        match vector_source(Some(user.vector.generation), user.seq, generation.id, generation.frozen_at) {
+            VectorSource::Folded => user.vector,
+            VectorSource::Swept => Vector { generation: generation.id, knows: generation.frozen_at },
+            VectorSource::Solve => Vector { generation: generation.id, knows: user.seq },
+        };
+    (generation.id, user.seq, vector)
+}
+
+#[test]
+fn loom_a_waiter_is_never_forgotten_and_sees_what_it_waited_for() {
+    loom::model(|| {
+        let shared = Arc::new((Watermark::default(), Slot::<State>::default()));
+        let writer = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                drop(shared.1.replace(state(1, 1)));
+                shared.0.advance(EventSeq::from_raw(1));
+            }
+        });
+        assert!(shared.0.wait_for(EventSeq::from_raw(1), Instant::now()));
+        let seen = shared.1.load().expect("the event was published before the watermark moved");
+        assert!(seen.seq >= EventSeq::from_raw(1));
+        writer.join().expect("the writer ends");
+    });
+}
+
+#[test]
+fn loom_a_walker_reads_the_moment_of_the_freeze() {
+    loom::model(|| {
+        let slots = Arc::new([Slot::<State>::default(), Slot::default()]);
+        drop(slots[0].replace(state(1, 1)));
+        let freeze = Arc::new(Freeze::<State>::new(EventSeq::from_raw(1)));
+        let writer = thread::spawn({
+            let (slots, freeze) = (Arc::clone(&slots), Arc::clone(&freeze));
+            move || {
+                // Twice on the old user, once on one who is new after the freeze.
+                for (index, seq) in [(0_usize, 2), (0, 3), (1, 4)] {
+                    let old = slots[index].load();
+                    freeze.keep(u32::try_from(index).expect("small"), old.as_ref());
+                    drop(slots[index].replace(state(seq, 1)));
+                }
+            }
+        });
+        assert_eq!(freeze.read(0, &slots[0]).map(|state| state.seq.get()), Some(1));
+        assert_eq!(freeze.read(1, &slots[1]), None);
+        writer.join().expect("the writer ends");
+    });
+}
+
+#[test]
+fn loom_a_view_never_uses_a_vector_of_another_generation_nor_forgets_an_event() {
+    loom::model(|| {
+        let shared = Arc::new((Published::new(generation(1, 0)), Slot::<State>::default()));
+        drop(shared.1.replace(state(1, 1)));
+        let writer = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let (current, slot) = &*shared;
+                // An event in generation 1; the swap to 2, whose input was frozen before it; her re-fold.
+                drop(slot.replace(state(2, 1)));
+                drop(current.replace(generation(2, 1)));
+                drop(slot.replace(state(2, 2)));
+            }
+        });
+        let (viewed, seq, vector) = read(&shared.0, &shared.1);
+        assert_eq!(vector.generation, viewed);
+        assert_eq!(vector.knows, seq, "the vector knows all that the history holds");
+        writer.join().expect("the writer ends");
+    });
+}

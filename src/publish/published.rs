@@ -1,0 +1,47 @@
+//! A value that is replaced whole, while readers keep what they have loaded.
+
+use std::sync::Arc;
+
+use super::sync::RwLock;
+
+/// Always holds one `Arc<T>`. Readers hold the lock only as long as it takes to clone the `Arc`.
+#[derive(Debug)]
+pub(crate) struct Published<T>(RwLock<Arc<T>>);
+
+impl<T> Published<T> {
+    pub(crate) fn new(value: Arc<T>) -> Self {
+        Self(RwLock::new(value))
+    }
+
+    pub(crate) fn load(&self) -> Arc<T> {
+        Arc::clone(&self.0.read())
+    }
+
+    /// Puts `value` in and gives the old one back, so that the caller frees it after unlocking.
+    #[must_use = "the old value is freed here if nobody takes it"]
+    pub(crate) fn replace(&self, value: Arc<T>) -> Arc<T> {
+        std::mem::replace(&mut self.0.write(), value)
+    }
+}
+
+/// Holds one `Arc<T>` or nothing yet.
+#[derive(Debug)]
+pub(crate) struct Slot<T>(RwLock<Option<Arc<T>>>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(RwLock::new(None))
+    }
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn load(&self) -> Option<Arc<T>> {
+        self.0.read().clone()
+    }
+
+    /// Puts `value` in and gives the old one back, so that the caller frees it after unlocking.
+    #[must_use = "the old value is freed here if nobody takes it"]
+    pub(crate) fn replace(&self, value: Arc<T>) -> Option<Arc<T>> {
+        self.0.write().replace(value)
+    }
+}
