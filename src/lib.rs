@@ -3,15 +3,15 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]
 
 mod als;
-mod demo;
+pub mod demo;
 mod eval;
-mod import;
+pub mod import;
 mod kernel;
 mod metrics;
 mod types;
 
 pub use types::{
-    Action, ActionKind, ActionName, Activity, Clock, Context, Device, Event, EventSeq, GenerationId,
-    IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal,
-    SignalError, SystemClock, Timestamp, UserId, UserIdx, UtcOffset,
+    Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,
+    EventSeq, GenerationId, IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played,
+    SessionId, Signal, SignalError, SystemClock, Tag, TagError, Timestamp, UserId, UserIdx, UtcOffset,
 };
