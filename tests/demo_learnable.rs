@@ -1,5 +1,6 @@
-//! The demo world has something to learn: a plain dense least-squares model of who listened to what finds what
-//! is played next far more often than a list of what is popular, and what it finds is truly to the listener's taste.
+//! The demo world has something to learn: a plain dense least-squares model of who listened to what finds
+//! what is played next far more often than a list of what is popular, and what it finds is truly to the
+//! listener's taste.
 
 use std::collections::HashMap;
 
@@ -161,7 +162,7 @@ fn alternating_least_squares(by_user: &[HashMap<usize, f64>], n_items: usize) ->
         }
     }
     // Any start that is not symmetric will do; this one needs no generator.
-    let start = |n: usize| 0.1 * ((n * 7_919 % 104_729) as f64 / 104_729.0 - 0.5);
+    let start = |n: usize| 0.1 * (as_f64(n * 7_919 % 104_729) / 104_729.0 - 0.5);
     let mut item_factors: Factors =
         (0..n_items).map(|item| std::array::from_fn(|f| start(item * N_FACTORS + f + 1))).collect();
     let mut user_factors = half_sweep(by_user, &item_factors);
@@ -184,7 +185,7 @@ fn half_sweep(rows: &[HashMap<usize, f64>], fixed: &Factors) -> Factors {
     rows.iter()
         .map(|observed| {
             let (mut matrix, mut right) = (gramian, [0.0; N_FACTORS]);
-            let mut total = UNOBSERVED_WEIGHT * fixed.len() as f64;
+            let mut total = UNOBSERVED_WEIGHT * as_f64(fixed.len());
             // In order of number: the map's own order differs from run to run.
             let mut observed: Vec<(usize, f64)> = observed.iter().map(|(&other, &c)| (other, c)).collect();
             observed.sort_unstable_by_key(|(other, _)| *other);
@@ -224,4 +225,8 @@ fn solved(mut matrix: [[f64; N_FACTORS]; N_FACTORS], mut right: [f64; N_FACTORS]
 
 fn dot(a: &[f64; N_FACTORS], b: &[f64; N_FACTORS]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn as_f64(small: usize) -> f64 {
+    f64::from(u32::try_from(small).expect("the numbers of this test are small"))
 }

@@ -237,7 +237,7 @@ mod tests {
     fn the_alias_table_never_draws_what_has_no_weight_whatever_the_rounding() {
         let mut random = SplitMix64::new(5);
         for _ in 0..200 {
-            let weights: Vec<f64> = (0..1 + random.below(40))
+            let weights: Vec<f64> = (0..=random.below(40))
                 .map(|_| if random.below(2) == 0 { 0.0 } else { random.uniform() + 1e-3 })
                 .collect();
             let Some(table) = AliasTable::new(&weights) else {
