@@ -3,12 +3,23 @@
 use std::sync::Arc;
 
 use crate::kernel::{AliasTable, SplitMix64};
-use crate::{CatalogueEntry, ItemId, Tag};
+use crate::types::{CatalogueEntry, ItemId, Tag};
 
 use super::genre::{GENRES, MOODS, SCENES_PER_GENRE};
 use super::names::Names;
 
 /// An artist of a [`DemoWorld`](super::DemoWorld).
+///
+/// ```
+/// use segue::demo::DemoWorld;
+///
+/// let world = DemoWorld::builder().build()?;
+/// let star = &world.artists()[0];
+/// let genres: Vec<&str> = star.genres().collect();
+/// println!("{}: {} at {:.0} bpm, {}", star.name(), genres.join(", "), star.tempo_bpm(), star.moods()[0]);
+/// assert!(star.popularity() > world.artists()[1].popularity());
+/// # Ok::<(), segue::demo::DemoWorldError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoArtist {
     id: ItemId,

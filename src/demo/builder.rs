@@ -4,11 +4,23 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::Timestamp;
+use crate::types::Timestamp;
 
 use super::DemoWorld;
 
 /// Collects the settings of a [`DemoWorld`]; [`build`](Self::build) checks them.
+///
+/// ```
+/// use segue::demo::{DemoWorld, DemoWorldError};
+///
+/// let village = DemoWorld::builder().n_artists(40).n_listeners(12).build()?;
+/// assert_eq!((village.artists().len(), village.listeners().len()), (40, 12));
+/// assert_eq!(
+///     DemoWorld::builder().n_listeners(0).build().unwrap_err(),
+///     DemoWorldError::NListeners { got: 0 },
+/// );
+/// # Ok::<(), DemoWorldError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoWorldBuilder {
     pub(super) seed: u64,
@@ -78,8 +90,8 @@ impl DemoWorldBuilder {
         Self { n_artists, ..self }
     }
 
-    /// How many listeners, 1 to 10,000,000, some 400 bytes of memory each. Default 5,000: about 80,000
-    /// events a day of the world's time.
+    /// How many listeners, 1 to 10,000,000. Default 5,000: about 75,000 events a day of the world's time.
+    /// Each takes some 600 bytes of memory, most of it in [`DemoEvents`](super::DemoEvents).
     #[must_use]
     pub fn n_listeners(self, n_listeners: u32) -> Self {
         Self { n_listeners, ..self }

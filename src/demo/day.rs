@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Timestamp, UtcOffset};
+use crate::kernel::SplitMix64;
+use crate::types::{Timestamp, UtcOffset};
 
 /// The energy that suits each local hour: calm at night, lively in the morning and early evening.
 const ENERGY_BY_HOUR: [f64; 24] = [
@@ -64,7 +65,7 @@ pub(super) fn energy_at(hour: usize) -> f64 {
 }
 
 /// A time span from milliseconds drawn evenly between two ends in seconds.
-pub(super) fn between_seconds(from: usize, to: usize, random: &mut crate::kernel::SplitMix64) -> Duration {
+pub(super) fn between_seconds(from: usize, to: usize, random: &mut SplitMix64) -> Duration {
     let ms = from * 1_000 + random.below((to - from) * 1_000);
     Duration::from_millis(ms as u64)
 }

@@ -1,12 +1,23 @@
 //! The listeners of the invented world.
 
 use crate::kernel::{AliasTable, SplitMix64};
-use crate::{UserId, UtcOffset};
+use crate::types::{UserId, UtcOffset};
 
 use super::day::{HABITS, ROUTINES, Routine};
 use super::genre::{MOODS, N_FAMILIES};
 
 /// A listener of a [`DemoWorld`](super::DemoWorld).
+///
+/// ```
+/// use segue::demo::DemoWorld;
+///
+/// let world = DemoWorld::builder().build()?;
+/// let runner = world.listeners().iter().find(|listener| listener.activity() == Some("running"));
+/// let loves = runner.and_then(|runner| world.true_genres(runner.id(), world.start()));
+/// println!("a runner who loves {loves:?}");
+/// # assert!(loves.is_some());
+/// # Ok::<(), segue::demo::DemoWorldError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct DemoListener {
     id: UserId,

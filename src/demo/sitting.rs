@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::kernel::SplitMix64;
-use crate::{Activity, Context, Device, Event, Timestamp};
+use crate::types::{Activity, Context, Device, Event, Timestamp};
 
 use super::day::{HABITS, between_seconds, energy_at, local_hour};
 use super::genre::GENRES;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 
 use crate::kernel::SplitMix64;
-use crate::{Catalogue, ItemId, Timestamp, UserId};
+use crate::types::{Catalogue, ItemId, Timestamp, UserId};
 
 use super::artist::invent_artists;
 use super::genre::GENRES;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
-use crate::{Catalogue, CatalogueEntry, ItemId, Tag, UserId};
+use crate::types::{Catalogue, CatalogueEntry, ItemId, Tag, UserId};
 
 use super::entities;
 use super::table::{Encoding, Table};
@@ -17,7 +17,7 @@ use super::{ImportError, Listens};
 ///
 /// Cantador, Brusilovsky & Kuflik, 2nd Workshop on Information Heterogeneity and Fusion in Recommender
 /// Systems (2011). It is found at <https://grouplens.org/datasets/hetrec-2011/>, for non-commercial use.
-/// Everything is in memory after [`open`](Self::open), some tens of megabytes.
+/// Everything is in memory after [`open`](Self::open), some 20 megabytes.
 ///
 /// ```
 /// use segue::import::LastFm2k;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::kernel::{AliasTable, SplitMix64};
-use crate::{Event, Timestamp};
+use crate::types::{Event, Timestamp};
 
 use super::Plays;
 
@@ -12,6 +12,20 @@ use super::Plays;
 /// Each listen is drawn for itself, so a pair with twice the plays comes up twice as often, in no
 /// particular order. The time stamps rise evenly over a period, by default the year before the set was
 /// published.
+///
+/// ```no_run
+/// use segue::Timestamp;
+/// use segue::import::LastFm2k;
+/// use std::time::Duration;
+///
+/// let lastfm = LastFm2k::open("data/hetrec2011-lastfm-2k")?;
+/// let (new_year, day) = (Timestamp::from_unix_seconds(1_735_689_600), Duration::from_secs(86_400));
+/// for event in lastfm.listens(1, 86_400).over(new_year, day) {
+///     // One a second.
+///     # let _ = event;
+/// }
+/// # Ok::<(), segue::import::ImportError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Listens<'a> {
     plays: &'a [Plays],
