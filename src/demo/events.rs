@@ -13,8 +13,8 @@ use super::world::World;
 /// What happens in a [`DemoWorld`](super::DemoWorld), in order of time, without end.
 ///
 /// Each listener's part is drawn from a stream of their own, so it does not depend on how many others
-/// there are.
-/// Never blocks; gives a few million events a second on one core.
+/// there are. A listen or a skip has the time at which it ended. The iterator never blocks; it gives a few
+/// million events a second on one core.
 ///
 /// ```
 /// use segue::demo::DemoWorld;
