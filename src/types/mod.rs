@@ -2,6 +2,7 @@
 //!
 //! Layer 0: nothing here knows of any other part of the crate.
 
+mod catalogue;
 mod clock;
 mod context;
 mod event;
@@ -9,6 +10,7 @@ mod ids;
 mod seq;
 mod signal;
 
+pub use catalogue::{Catalogue, CatalogueEntry, Tag, TagError};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub(crate) use context::DayPart;
 pub use context::{Activity, Context, Device, SessionId, UtcOffset};
