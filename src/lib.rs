@@ -10,6 +10,7 @@ mod kernel;
 mod metrics;
 mod types;
 
+pub use kernel::SimdPath;
 pub use types::{
     Action, ActionKind, ActionName, Activity, Clock, Context, Device, Event, EventSeq, GenerationId,
     IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal,
