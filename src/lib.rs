@@ -10,6 +10,10 @@ mod kernel;
 mod metrics;
 mod types;
 
+pub use als::{
+    Als, AlsParams, AlsParamsBuilder, Factors, FactorsError, FoldInError, Pair, PairError, ParamError, Side,
+    SweepError, SweepSolver, TrainedModel, TrainingInput, TrainingInputError, UserBase,
+};
 pub use kernel::SimdPath;
 pub use types::{
     Action, ActionKind, ActionName, Activity, Clock, Context, Device, Event, EventSeq, GenerationId,

@@ -22,13 +22,7 @@ pub(crate) fn multiply_rows(
 }
 
 #[inline(always)]
-fn multiply_rows_in<S: Simd>(
-    simd: S,
-    rows: &mut [f32],
-    matrix: &[f32],
-    stride: usize,
-    scratch: &mut [f32],
-) {
+fn multiply_rows_in<S: Simd>(simd: S, rows: &mut [f32], matrix: &[f32], stride: usize, scratch: &mut [f32]) {
     let source = &mut scratch[..PANEL * stride];
     for block in rows.chunks_mut(PANEL * stride) {
         // The last block may be short: the missing rows are zeros and their products dropped.
