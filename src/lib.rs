@@ -39,7 +39,7 @@ pub use training::{
     GateRefusal, NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy, SweepReport, TrainingError,
 };
 pub use types::{
-    Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event, EventSeq, GenerationId,
-    IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played, SessionId, Signal,
-    SignalError, SystemClock, Tag, TagError, Timestamp, UserId, UserIdx, UtcOffset,
+    Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,
+    EventSeq, GenerationId, IdempotencyKey, ItemId, ItemIdx, ItemVersion, MAX_ID_BYTES, ManualClock, Played,
+    SessionId, Signal, SignalError, SystemClock, Tag, TagError, Timestamp, UserId, UserIdx, UtcOffset,
 };

@@ -1,7 +1,29 @@
 //! Arithmetic on slices, and seeded random numbers.
 //!
-//! Layer 0: pure functions of their arguments.
+//! Layer 0: pure functions of their arguments. Every float kernel is one body over 16 lanes with fused
+//! multiply-add of a single rounding and a fixed order of summation, so its bytes do not depend on the CPU.
 
+mod aligned;
+mod dot;
+mod eliminate;
+mod gram;
+mod numbers;
+mod path;
+mod product;
 mod random;
+mod top_k;
+mod transpose;
 
+pub(crate) use aligned::{AlignedVec, LANES, stride_of};
+pub(crate) use dot::{dot, dot_in, load, score_rows, store};
+pub(crate) use eliminate::{PANEL, solve_system, system_stride};
+pub(crate) use gram::add_gram;
+pub(crate) use numbers::{count_as_f64, rounded};
+pub use path::SimdPath;
+pub(crate) use product::multiply_rows;
 pub(crate) use random::{AliasTable, SplitMix64};
+pub(crate) use top_k::TopK;
+pub(crate) use transpose::transpose;
+
+#[cfg(test)]
+mod tests;

@@ -46,4 +46,11 @@ impl<T: Sequenced> Freeze<T> {
             present => present,
         }
     }
+
+    /// The slots that were changed after the freeze, in ascending order.
+    pub(crate) fn touched(&self) -> Vec<u32> {
+        let mut touched: Vec<_> = self.kept.lock().keys().copied().collect();
+        touched.sort_unstable();
+        touched
+    }
 }

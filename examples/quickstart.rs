@@ -1,0 +1,33 @@
+//! The shortest useful program: a few listens in, recommendations out.
+//!
+//! Run with `cargo run --example quickstart`.
+
+use std::time::Duration;
+
+use segue::{Engine, Event};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::builder().open()?;
+    let events = engine.sender();
+    for (listener, artist) in [
+        ("ben", "portishead"),
+        ("ben", "massive-attack"),
+        ("ben", "tricky"),
+        ("cleo", "massive-attack"),
+        ("cleo", "tricky"),
+        ("dan", "slayer"),
+        ("dan", "metallica"),
+        ("eve", "metallica"),
+        ("eve", "slayer"),
+    ] {
+        events.send(Event::listen(listener, artist).fraction(0.97))?;
+    }
+    engine.sweep_now()?.wait()?;
+
+    let receipt = events.send_tracked(Event::listen("ana", "portishead"))?;
+    let view = engine.reader().view_after(&receipt, Duration::from_secs(1))?;
+    for pick in &view.user("ana").recommend().limit(2).run()? {
+        println!("{:6.3}  {}", pick.score, pick.item);
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The eigen-decomposition of a symmetric matrix, in f64.
+//!
+//! Householder reduction to tridiagonal form, then implicit QL with Wilkinson's shift, as in Golub & Van
+//! Loan, "Matrix Computations", §8.3. Plain additions, multiplications, divisions and square roots only, so
+//! that the bytes do not depend on the CPU. Eigenvectors are kept as rows: both phases then run along memory.
+
+/// Beyond what any symmetric matrix needs (two or three on average); only a bound against NaN.
+const MAX_STEPS_PER_VALUE: usize = 64;
+
+/// Eigenvalues, descending, and the eigenvectors as the rows of an n × n matrix, row-major.
+///
+/// Each eigenvector's entry of largest magnitude (the first of several) is positive, so that equal matrices
+/// give equal bases. A matrix that is zero or not finite has its diagonal for eigenvalues and the unit
+/// vectors for eigenvectors.
+pub(super) fn symmetric_eigen(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let scale = matrix.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    if scale == 0.0 || !matrix.iter().all(|value| value.is_finite()) {
+        let diagonal = (0..n).map(|i| matrix[i * n + i]).collect();
+        return (diagonal, identity(n));
+    }
+    // Elements up to 1 keep every square in range.
+    let mut reduced: Vec<f64> = matrix.iter().map(|value| value / scale).collect();
+    let mut tridiagonal = tridiagonalise(&mut reduced, n);
+    diagonalise(&mut tridiagonal, n);
+    sorted(&tridiagonal, scale, n)
+}
+
+/// A tridiagonal matrix and the rows of the orthogonal one that led there.
+struct Tridiagonal {
+    diagonal: Vec<f64>,
+    /// Beside the diagonal; one longer than needed, the last is 0.
+    beside: Vec<f64>,
+    vectors: Vec<f64>,
+}
+
+/// Reflects column by column. `matrix` is overwritten: row i keeps the reflection's vector right of the
+/// diagonal.
+fn tridiagonalise(matrix: &mut [f64], n: usize) -> Tridiagonal {
+    let mut beside = vec![0.0; n];
+    let mut strengths = vec![0.0; n];
+    let mut product = vec![0.0; n];
+    for i in 0..n.saturating_sub(1) {
+        let (head, tail) = matrix.split_at_mut((i + 1) * n);
+        let vector = &mut head[i * n + i + 1..];
+        let norm = sum_of_products(vector, vector).sqrt();
+        // Away from zero: adding numbers of one sign cancels nothing.
+        beside[i] = if vector[0] > 0.0 { -norm } else { norm };
+        vector[0] -= beside[i];
+        let square = sum_of_products(vector, vector);
+        if square == 0.0 {
+            continue;
+        }
+        strengths[i] = 2.0 / square;
+        // The block below becomes B − v wᵀ − w vᵀ with w = p − (strength/2)(v·p) v and p = strength·B v.
+        let product = &mut product[i + 1..n];
+        for (p, row) in product.iter_mut().zip(tail.chunks_exact(n)) {
+            *p = strengths[i] * sum_of_products(&row[i + 1..], vector);
+        }
+        let along = strengths[i] / 2.0 * sum_of_products(product, vector);
+        for (p, v) in product.iter_mut().zip(&*vector) {
+            *p -= along * v;
+        }
+        for (row, (&v, &w)) in tail.chunks_exact_mut(n).zip(vector.iter().zip(&*product)) {
+            for ((element, v_j), w_j) in row[i + 1..].iter_mut().zip(&*vector).zip(&*product) {
+                *element -= v * w_j + w * v_j;
+            }
+        }
+    }
+    // The reflections' product, from the last: each then touches only the block it acts on.
+    let mut vectors = identity(n);
+    for i in (0..n.saturating_sub(1)).rev().filter(|&i| strengths[i] != 0.0) {
+        let vector = &matrix[i * n + i + 1..(i + 1) * n];
+        for row in vectors[(i + 1) * n..].chunks_exact_mut(n) {
+            let along = strengths[i] * sum_of_products(&row[i + 1..], vector);
+            for (element, v) in row[i + 1..].iter_mut().zip(vector) {
+                *element -= along * v;
+            }
+        }
+    }
+    let diagonal = (0..n).map(|i| matrix[i * n + i]).collect();
+    Tridiagonal { diagonal, beside, vectors }
+}
+
+/// Chases the elements beside the diagonal to zero.
+fn diagonalise(tridiagonal: &mut Tridiagonal, n: usize) {
+    for first in 0..n {
+        for _ in 0..MAX_STEPS_PER_VALUE {
+            let Tridiagonal { diagonal, beside, .. } = &*tridiagonal;
+            let negligible =
+                |i: usize| beside[i].abs() <= f64::EPSILON * (diagonal[i].abs() + diagonal[i + 1].abs());
+            let last = (first..n - 1).find(|&i| negligible(i)).unwrap_or(n - 1);
+            if last == first {
+                break;
+            }
+            ql_step(tridiagonal, first, last, n);
+        }
+    }
+}
+
+/// One implicit QL step on the block from `first` to `last`.
+fn ql_step(tridiagonal: &mut Tridiagonal, first: usize, last: usize, n: usize) {
+    let Tridiagonal { diagonal, beside, vectors } = tridiagonal;
+    let half_gap = (diagonal[first + 1] - diagonal[first]) / (2.0 * beside[first]);
+    let root = libm::hypot(half_gap, 1.0);
+    let denominator = half_gap + if half_gap < 0.0 { -root } else { root };
+    let mut bulge = diagonal[last] - diagonal[first] + beside[first] / denominator;
+    let (mut sine, mut cosine, mut shift) = (1.0, 1.0, 0.0);
+    for i in (first..last).rev() {
+        let (above, along) = (sine * beside[i], cosine * beside[i]);
+        let radius = libm::hypot(above, bulge);
+        beside[i + 1] = radius;
+        if radius == 0.0 {
+            // The block falls apart here: undo the shift and let the next step find the smaller block.
+            diagonal[i + 1] -= shift;
+            beside[last] = 0.0;
+            return;
+        }
+        (sine, cosine) = (above / radius, bulge / radius);
+        let unshifted = diagonal[i + 1] - shift;
+        let turned = (diagonal[i] - unshifted) * sine + 2.0 * cosine * along;
+        shift = sine * turned;
+        diagonal[i + 1] = unshifted + shift;
+        bulge = cosine * turned - along;
+        let (upper, lower) = vectors[i * n..(i + 2) * n].split_at_mut(n);
+        for (u, l) in upper.iter_mut().zip(lower) {
+            (*u, *l) = (cosine * *u - sine * *l, sine * *u + cosine * *l);
+        }
+    }
+    diagonal[first] -= shift;
+    beside[first] = bulge;
+    beside[last] = 0.0;
+}
+
+/// Eigenvalues descending, equal ones in the order found, with the signs fixed.
+fn sorted(tridiagonal: &Tridiagonal, scale: f64, n: usize) -> (Vec<f64>, Vec<f64>) {
+    let Tridiagonal { diagonal, vectors, .. } = tridiagonal;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| diagonal[b].total_cmp(&diagonal[a]));
+    let mut rows = Vec::with_capacity(n * n);
+    for &i in &order {
+        let row = &vectors[i * n..(i + 1) * n];
+        let largest = row.iter().fold(0.0_f64, |best, v| if v.abs() > best.abs() { *v } else { best });
+        let sign = if largest < 0.0 { -1.0 } else { 1.0 };
+        rows.extend(row.iter().map(|v| sign * v));
+    }
+    (order.iter().map(|&i| diagonal[i] * scale).collect(), rows)
+}
+
+/// In eight interleaved sums, so that it need not wait for each addition.
+fn sum_of_products(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (mut a_chunks, mut b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
+    for (a, b) in a_chunks.by_ref().zip(b_chunks.by_ref()) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let tail = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b);
+    sums.into_iter().chain(tail).fold(0.0, |sum, product| sum + product)
+}
+
+fn identity(n: usize) -> Vec<f64> {
+    let mut matrix = vec![0.0; n * n];
+    for i in 0..n {
+        matrix[i * n + i] = 1.0;
+    }
+    matrix
+}

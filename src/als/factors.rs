@@ -1,0 +1,161 @@
+//! One side's factor vectors.
+
+use ndarray::{ArrayView2, ShapeBuilder};
+use thiserror::Error;
+
+use crate::kernel::{AlignedVec, stride_of};
+
+/// The factor vectors of one side: `n_rows` × `n_factors`.
+///
+/// Rows are padded with zeros to a multiple of 16 floats and start on cache lines.
+///
+/// ```
+/// use ndarray::array;
+/// use segue::Factors;
+///
+/// let factors = Factors::from_array(array![[1.0, 2.0], [3.0, 4.0]].view())?;
+/// assert_eq!(factors.view()[[1, 0]], 3.0);
+/// # Ok::<(), segue::FactorsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factors {
+    // INVARIANT: `values.len() == n_rows * stride`, and the padding of every row is zero.
+    values: AlignedVec,
+    n_rows: usize,
+    n_factors: usize,
+    stride: usize,
+}
+
+/// Why an array is not [`Factors`].
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+#[non_exhaustive]
+pub enum FactorsError {
+    /// An element is NaN or infinite.
+    #[error("factors must be finite, got {got} in row {row}, column {column}")]
+    NonFinite {
+        /// The row of the first such element.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// Its value.
+        got: f32,
+    },
+}
+
+impl Factors {
+    /// All zeros.
+    pub fn zeros(n_rows: usize, n_factors: usize) -> Self {
+        let stride = stride_of(n_factors);
+        Self { values: AlignedVec::zeros(n_rows * stride), n_rows, n_factors, stride }
+    }
+
+    /// A copy of `array`, of shape (`n_rows`, `n_factors`).
+    ///
+    /// # Errors
+    /// [`FactorsError::NonFinite`] if an element is NaN or infinite.
+    pub fn from_array(array: ArrayView2<'_, f32>) -> Result<Self, FactorsError> {
+        let mut factors = Self::zeros(array.nrows(), array.ncols());
+        for ((row, column), &value) in array.indexed_iter() {
+            if !value.is_finite() {
+                return Err(FactorsError::NonFinite { row, column, got: value });
+            }
+            factors.row_mut(row)[column] = value;
+        }
+        Ok(factors)
+    }
+
+    /// How many rows there are.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// How long a row is, without its padding.
+    pub fn n_factors(&self) -> usize {
+        self.n_factors
+    }
+
+    /// As an array of shape (`n_rows`, `n_factors`), without the padding.
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        let shape = (self.n_rows, self.n_factors).strides((self.stride.max(1), 1));
+        ArrayView2::from_shape(shape, &self.values).expect("the rows lie within the values")
+    }
+
+    /// Row `row` without its padding; `None` if there is no such row.
+    pub fn get(&self, row: usize) -> Option<&[f32]> {
+        (row < self.n_rows).then(|| &self.row(row)[..self.n_factors])
+    }
+
+    /// Row `row` with its padding.
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.stride..(row + 1) * self.stride]
+    }
+
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.stride..(row + 1) * self.stride]
+    }
+
+    /// Floats of a row with its padding.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// All rows with their padding, one after the other.
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Appends a row, given with its padding, in amortised constant time.
+    pub(crate) fn push_row(&mut self, row: &[f32]) {
+        debug_assert_eq!(row.len(), self.stride, "rows come with their padding");
+        self.resize(self.n_rows + 1);
+        self.row_mut(self.n_rows - 1).copy_from_slice(row);
+    }
+
+    /// Appends rows of zeros or drops rows from the end.
+    pub(crate) fn resize(&mut self, n_rows: usize) {
+        self.values.resize(n_rows * self.stride);
+        self.n_rows = n_rows;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn what_goes_in_comes_out_without_the_padding() {
+        for n_factors in [0, 1, 15, 16, 17, 40] {
+            let array = Array2::from_shape_fn((3, n_factors), |(row, column)| {
+                f32::from(u8::try_from(row * 50 + column).expect("small"))
+            });
+            let factors = Factors::from_array(array.view()).expect("finite");
+            assert_eq!(factors.view(), array);
+            assert_eq!(factors.get(2), array.row(2).as_slice());
+            assert_eq!(factors.get(3), None);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named() {
+        let refused = Factors::from_array(array![[1.0, 2.0], [f32::INFINITY, 0.0]].view());
+        assert_eq!(refused, Err(FactorsError::NonFinite { row: 1, column: 0, got: f32::INFINITY }));
+    }
+
+    #[test]
+    fn pushed_rows_follow_the_others() {
+        let mut factors = Factors::zeros(1, 2);
+        let mut row = [0.0; 16];
+        for value in 1..100_u8 {
+            row[0] = f32::from(value);
+            factors.push_row(&row);
+        }
+        assert_eq!(factors.n_rows(), 100);
+        assert_eq!((factors.view()[[0, 0]], factors.view()[[99, 0]]), (0.0, 99.0));
+    }
+}

@@ -1,0 +1,69 @@
+//! What a row problem consists of, and which method suits it.
+
+use crate::als::Pair;
+
+/// The factors of the observed rows, in the order of the pairs.
+pub(crate) trait Rows {
+    /// The factors of the j-th observed row, with their padding.
+    fn row(&self, j: usize) -> &[f32];
+}
+
+/// The part of the matrix that all rows share: the Gramian of the fixed side, weighted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Base<'a> {
+    /// In the eigenbasis of the Gramian: `a0·g`, padded.
+    Diagonal(&'a [f32]),
+    /// In any basis: `a0·G`, k rows with their padding. The dual needs a diagonal base, so it is solved the
+    /// primal way.
+    Dense(&'a [f32]),
+}
+
+/// One row to solve. All vectors are padded to the same stride.
+#[derive(Debug)]
+pub(crate) struct RowProblem<'a, R> {
+    pub(crate) base: Base<'a>,
+    /// λ of this row, above 0 and finite.
+    pub(crate) regularization: f32,
+    pub(crate) rows: &'a R,
+    /// What is known of each of `rows`.
+    pub(crate) pairs: &'a [Pair],
+    /// μ; zero if `None`.
+    pub(crate) prior: Option<&'a [f32]>,
+}
+
+/// How to solve it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RowMethod {
+    /// Through the n × n matrix of the observed rows (Woodbury's identity). Exact.
+    Dual,
+    /// Through the k × k matrix. Exact.
+    Primal,
+    /// By conjugate gradients preconditioned by the base, from what `out` holds.
+    ///
+    /// Stops when no score `v·x` can be off by more than `tolerance · √(vᵀD⁻¹v)`, where D is the diagonal of
+    /// base plus regularization, or after `max_steps`.
+    ConjugateGradient {
+        /// The most steps to take.
+        max_steps: u32,
+        /// What `√(rᵀD⁻¹r)` of the residual r should fall below.
+        tolerance: f32,
+    },
+}
+
+/// What a solve tells beside the solution.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct RowReport {
+    /// Steps that conjugate gradients took.
+    pub(crate) steps: u32,
+    /// `√(rᵀD⁻¹r)` where conjugate gradients stopped; 0 for exact methods.
+    pub(crate) residual: f32,
+    /// Whether f32 was not enough and the system was solved in f64.
+    pub(crate) double_precision: bool,
+}
+
+/// The faster exact method for `n_observed` rows of `n_factors`; both are equally right. A pure function of
+/// the two, so that everybody who solves a row gets the same bytes.
+pub(crate) fn exact_method(n_observed: usize, n_factors: usize) -> RowMethod {
+    // Measured: the dual pays for its transposition, the primal for its fixed k³.
+    if n_observed <= n_factors { RowMethod::Dual } else { RowMethod::Primal }
+}

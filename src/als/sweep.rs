@@ -1,0 +1,436 @@
+//! Alternating least squares in progress.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::ThreadPool;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use thiserror::Error;
+
+use super::base::UserBase;
+use super::gramian::Gramian;
+use super::input::PairRows;
+use super::row::{RowMethod, RowScratch, Rows, exact_method, solve_row};
+use super::{AlsParams, Factors, TrainedModel, TrainingInput, objective};
+use crate::kernel::{SimdPath, SplitMix64, rounded};
+
+/// What one part of a half-sweep should cost, in observed pairs: a fraction of a millisecond, so that threads
+/// end together and a cancellation is soon heard.
+const PART_COST: usize = 16_384;
+/// What a row costs beside its pairs, in the same unit.
+const ROW_COST: usize = 16;
+
+/// Which side of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The users.
+    Users,
+    /// The items.
+    Items,
+}
+
+/// How sweeps solve their rows. [`Als::finish`] is always exact.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum SweepSolver {
+    /// Each row to its minimum.
+    Exact,
+    /// Each row by conjugate gradients from where the last sweep left it, preconditioned by the Gramian.
+    ConjugateGradient {
+        /// The most steps per row and sweep.
+        max_steps: u32,
+        /// Stop when no score is off by more than this times its uncertainty under the prior alone.
+        tolerance: f32,
+    },
+}
+
+/// Alternating least squares in progress.
+///
+/// Nothing here has a thread of its own: every call blocks its caller and works on the pool it is given.
+/// Results do not depend on the number of threads or on the CPU.
+///
+/// ```
+/// use segue::{Als, AlsParams, ItemIdx, Pair, TrainingInput, UserIdx};
+///
+/// let heard = Pair::new(1.0, 1.0)?;
+/// let input = TrainingInput::from_pairs(2, 3, [
+///     (UserIdx::new(0), ItemIdx::new(0), heard),
+///     (UserIdx::new(0), ItemIdx::new(1), heard),
+///     (UserIdx::new(1), ItemIdx::new(2), heard),
+/// ])?;
+/// let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+/// let params = AlsParams::builder().n_factors(8).build()?;
+/// let mut als = Als::new(params, input.n_users(), input.n_items());
+/// for _ in 0..10 {
+///     als.sweep(&input, &pool)?;
+/// }
+/// let model = als.finish(&input, &pool)?;
+/// let score = |item| model.score(UserIdx::new(0), ItemIdx::new(item));
+/// assert!(score(1) > score(2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Als {
+    params: AlsParams,
+    path: SimdPath,
+    solver: SweepSolver,
+    cancelled: Arc<AtomicBool>,
+    // INVARIANT: both sides and both priors are in one basis, unless `failed`.
+    users: Factors,
+    items: Factors,
+    user_prior: Option<Factors>,
+    item_prior: Option<Factors>,
+    /// Why the factors are half solved and no longer of use.
+    failed: Option<SweepError>,
+}
+
+/// Why a sweep ended early. The run is spent then: every later call gives the same error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SweepError {
+    /// The flag given to [`Als::cancel_with`] was raised.
+    #[error("the sweep was cancelled")]
+    Cancelled,
+    /// A row came out NaN or infinite.
+    #[error("row {row} of the {side:?} is not finite; look for factors or confidences of extreme size")]
+    NonFinite {
+        /// The side that was solved.
+        side: Side,
+        /// The first such row.
+        row: usize,
+    },
+    /// The input has another number of users or items than the run, or a prior another shape.
+    #[error(
+        "{side:?} should be {expected_rows} rows of {expected_factors} factors, got {got_rows} of {got_factors}"
+    )]
+    ShapeMismatch {
+        /// The side that does not fit.
+        side: Side,
+        /// The rows of the run.
+        expected_rows: usize,
+        /// The factors of the run.
+        expected_factors: usize,
+        /// The rows given.
+        got_rows: usize,
+        /// The factors given.
+        got_factors: usize,
+    },
+}
+
+impl Als {
+    /// A cold start: items drawn from N(0, (0.1/√k)²), each a pure function of seed and row; users zero.
+    pub fn new(params: AlsParams, n_users: usize, n_items: usize) -> Self {
+        let k = params.n_factors();
+        let mut items = Factors::zeros(n_items, k);
+        (0..n_items).for_each(|row| draw_row(&params, row, items.row_mut(row)));
+        Self {
+            path: SimdPath::detect(),
+            solver: SweepSolver::Exact,
+            cancelled: Arc::default(),
+            users: Factors::zeros(n_users, k),
+            items,
+            user_prior: None,
+            item_prior: None,
+            failed: None,
+            params,
+        }
+    }
+
+    /// A warm start from known items. Rows beyond theirs, and rows of zeros, are drawn as in [`Als::new`]:
+    /// nothing would ever move a row of zeros.
+    ///
+    /// # Errors
+    /// [`SweepError::ShapeMismatch`] if there are more rows than `n_items`, or another number of factors than
+    /// in `params`.
+    pub fn warm(
+        params: AlsParams,
+        n_users: usize,
+        n_items: usize,
+        item_factors: &Factors,
+    ) -> Result<Self, SweepError> {
+        let mut als = Self::new(params, n_users, n_items);
+        if item_factors.n_rows() > n_items || item_factors.n_factors() != als.params.n_factors() {
+            return Err(mismatch(Side::Items, &als.items, item_factors.n_rows(), item_factors.n_factors()));
+        }
+        for row in 0..item_factors.n_rows() {
+            let known = item_factors.row(row);
+            if known.iter().any(|&value| value != 0.0) {
+                als.items.row_mut(row).copy_from_slice(known);
+            }
+        }
+        Ok(als)
+    }
+
+    /// Users shrink towards the rows of `prior` instead of towards zero. It is in the basis of the current
+    /// factors and turns with them.
+    ///
+    /// # Errors
+    /// [`SweepError::ShapeMismatch`] if it is not as large as the users.
+    pub fn with_user_prior(mut self, prior: Factors) -> Result<Self, SweepError> {
+        check_shape(Side::Users, &self.users, prior.n_rows(), prior.n_factors())?;
+        self.user_prior = Some(prior);
+        Ok(self)
+    }
+
+    /// Items shrink towards the rows of `prior` instead of towards zero. It is in the basis of the current
+    /// factors and turns with them.
+    ///
+    /// # Errors
+    /// [`SweepError::ShapeMismatch`] if it is not as large as the items.
+    pub fn with_item_prior(mut self, prior: Factors) -> Result<Self, SweepError> {
+        check_shape(Side::Items, &self.items, prior.n_rows(), prior.n_factors())?;
+        self.item_prior = Some(prior);
+        Ok(self)
+    }
+
+    /// Computes on `path`; by default on [`SimdPath::detect`]'s.
+    #[must_use]
+    pub fn on(self, path: SimdPath) -> Self {
+        Self { path, ..self }
+    }
+
+    /// Solves rows with `solver`; by default exactly.
+    #[must_use]
+    pub fn solving_with(self, solver: SweepSolver) -> Self {
+        Self { solver, ..self }
+    }
+
+    /// Gives up soon after `cancelled` becomes true.
+    #[must_use]
+    pub fn cancel_with(self, cancelled: Arc<AtomicBool>) -> Self {
+        Self { cancelled, ..self }
+    }
+
+    /// The settings.
+    pub fn params(&self) -> &AlsParams {
+        &self.params
+    }
+
+    /// The users as they are, in the current basis.
+    pub fn user_factors(&self) -> &Factors {
+        &self.users
+    }
+
+    /// The items as they are, in the current basis.
+    pub fn item_factors(&self) -> &Factors {
+        &self.items
+    }
+
+    /// Solves the users, items held fixed.
+    ///
+    /// # Errors
+    /// [`SweepError`], after which the run is spent.
+    pub fn user_half_sweep(&mut self, input: &TrainingInput, pool: &ThreadPool) -> Result<(), SweepError> {
+        self.half_sweep(Side::Users, self.solver, input, pool).map(drop)
+    }
+
+    /// Solves the items, users held fixed.
+    ///
+    /// # Errors
+    /// [`SweepError`], after which the run is spent.
+    pub fn item_half_sweep(&mut self, input: &TrainingInput, pool: &ThreadPool) -> Result<(), SweepError> {
+        self.half_sweep(Side::Items, self.solver, input, pool).map(drop)
+    }
+
+    /// Solves the users, then the items.
+    ///
+    /// # Errors
+    /// [`SweepError`], after which the run is spent.
+    pub fn sweep(&mut self, input: &TrainingInput, pool: &ThreadPool) -> Result<(), SweepError> {
+        self.user_half_sweep(input, pool)?;
+        self.item_half_sweep(input, pool)
+    }
+
+    /// The value of the objective, in f64.
+    ///
+    /// # Errors
+    /// [`SweepError::ShapeMismatch`] if the input has another number of users or items.
+    pub fn objective(&self, input: &TrainingInput, pool: &ThreadPool) -> Result<f64, SweepError> {
+        self.check(input)?;
+        let sides = objective::Sides {
+            users: &self.users,
+            items: &self.items,
+            user_prior: self.user_prior.as_ref(),
+            item_prior: self.item_prior.as_ref(),
+        };
+        Ok(objective::value(self.path, &self.params, &sides, input, pool))
+    }
+
+    /// Ends on the users: each is solved exactly against the final items, as a fold-in of the same pairs will
+    /// solve it again, bit for bit.
+    ///
+    /// # Errors
+    /// [`SweepError`].
+    pub fn finish(mut self, input: &TrainingInput, pool: &ThreadPool) -> Result<TrainedModel, SweepError> {
+        let user_base = self.half_sweep(Side::Users, SweepSolver::Exact, input, pool)?;
+        Ok(TrainedModel::new(self.path, self.users, self.items, user_base, self.user_prior, self.item_prior))
+    }
+
+    /// Gramian of the fixed side, its eigenbasis, everything turned into it, then each row of `side`.
+    fn half_sweep(
+        &mut self,
+        side: Side,
+        solver: SweepSolver,
+        input: &TrainingInput,
+        pool: &ThreadPool,
+    ) -> Result<UserBase, SweepError> {
+        self.check(input)?;
+        let (solved, fixed, solved_prior, fixed_prior, pairs) = match side {
+            Side::Users => {
+                let Self { users, items, user_prior, item_prior, .. } = self;
+                (users, items, user_prior, item_prior, input.user_rows())
+            }
+            Side::Items => {
+                let Self { users, items, user_prior, item_prior, .. } = self;
+                (items, users, item_prior, user_prior, input.item_rows())
+            }
+        };
+        let basis = Gramian::of(self.path, fixed, pool).eigen();
+        basis.rotate(self.path, fixed, pool);
+        for prior in [&mut *solved_prior, fixed_prior].into_iter().flatten() {
+            basis.rotate(self.path, prior, pool);
+        }
+        if solver != SweepSolver::Exact {
+            // An exact row does not look at where it starts.
+            basis.rotate(self.path, solved, pool);
+        }
+        let base = UserBase::new(self.params.clone(), &basis, fixed.n_rows());
+        let half = HalfSweep {
+            path: self.path,
+            side,
+            solver,
+            base: &base,
+            fixed,
+            prior: solved_prior.as_ref(),
+            pairs,
+            cancelled: &self.cancelled,
+        };
+        let outcome = half.run(solved, pool);
+        self.failed = outcome.err();
+        outcome.map(|()| base)
+    }
+
+    fn check(&self, input: &TrainingInput) -> Result<(), SweepError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let k = self.params.n_factors();
+        check_shape(Side::Users, &self.users, input.n_users(), k)?;
+        check_shape(Side::Items, &self.items, input.n_items(), k)
+    }
+}
+
+/// The rows of one side that somebody has pairs with.
+#[derive(Debug)]
+pub(super) struct Gathered<'a> {
+    pub(super) factors: &'a Factors,
+    pub(super) indices: &'a [u32],
+}
+
+impl Rows for Gathered<'_> {
+    fn row(&self, j: usize) -> &[f32] {
+        self.factors.row(self.indices[j] as usize)
+    }
+}
+
+/// What the threads of a half-sweep share.
+struct HalfSweep<'a> {
+    path: SimdPath,
+    side: Side,
+    solver: SweepSolver,
+    base: &'a UserBase,
+    fixed: &'a Factors,
+    prior: Option<&'a Factors>,
+    pairs: PairRows<'a>,
+    cancelled: &'a AtomicBool,
+}
+
+/// Some rows of a half-sweep and where they go.
+struct Part<'a> {
+    rows: Range<usize>,
+    out: &'a mut [f32],
+}
+
+impl HalfSweep<'_> {
+    /// Solves all rows into `solved`, in parts of equal cost. Of several errors the one of the first row is
+    /// returned, so that it does not depend on the threads.
+    fn run(&self, solved: &mut Factors, pool: &ThreadPool) -> Result<(), SweepError> {
+        let parts = self.parts(solved);
+        let first_error = pool.install(|| {
+            parts
+                .into_par_iter()
+                .map_init(RowScratch::default, |scratch, part| self.solve(part, scratch).err())
+                .flatten()
+                .min_by_key(|error| match error {
+                    SweepError::NonFinite { row, .. } => row + 1,
+                    SweepError::Cancelled | SweepError::ShapeMismatch { .. } => 0,
+                })
+        });
+        first_error.map_or(Ok(()), Err)
+    }
+
+    fn parts<'a>(&self, solved: &'a mut Factors) -> Vec<Part<'a>> {
+        let (n_rows, stride) = (solved.n_rows(), solved.stride());
+        let mut rest = solved.values_mut();
+        let mut parts = Vec::new();
+        let (mut first, mut cost) = (0, 0);
+        for row in 0..n_rows {
+            cost += self.pairs.n_pairs_of(row) + ROW_COST;
+            if cost >= PART_COST || row + 1 == n_rows {
+                let (out, later) = rest.split_at_mut((row + 1 - first) * stride);
+                parts.push(Part { rows: first..row + 1, out });
+                (rest, first, cost) = (later, row + 1, 0);
+            }
+        }
+        parts
+    }
+
+    fn solve(&self, part: Part<'_>, scratch: &mut RowScratch) -> Result<(), SweepError> {
+        // ORDERING: the flag publishes nothing but itself.
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(SweepError::Cancelled);
+        }
+        let k = self.fixed.n_factors();
+        for (row, out) in part.rows.zip(part.out.chunks_exact_mut(self.fixed.stride())) {
+            let (indices, pairs) = self.pairs.row(row);
+            let gathered = Gathered { factors: self.fixed, indices };
+            let problem = self.base.problem(&gathered, pairs, self.prior.map(|prior| prior.row(row)));
+            let method = match self.solver {
+                SweepSolver::Exact => exact_method(pairs.len(), k),
+                SweepSolver::ConjugateGradient { max_steps, tolerance } => {
+                    RowMethod::ConjugateGradient { max_steps, tolerance }
+                }
+            };
+            solve_row(self.path, &problem, method, scratch, out);
+            if !out.iter().all(|value| value.is_finite()) {
+                return Err(SweepError::NonFinite { side: self.side, row });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn draw_row(params: &AlsParams, row: usize, out: &mut [f32]) {
+    let mut random = SplitMix64::at(params.seed(), row as u64);
+    let scale = f64::from(params.init_scale());
+    out[..params.n_factors()].fill_with(|| rounded(scale * random.normal()));
+}
+
+fn check_shape(side: Side, expected: &Factors, n_rows: usize, n_factors: usize) -> Result<(), SweepError> {
+    if (n_rows, n_factors) == (expected.n_rows(), expected.n_factors()) {
+        Ok(())
+    } else {
+        Err(mismatch(side, expected, n_rows, n_factors))
+    }
+}
+
+fn mismatch(side: Side, expected: &Factors, got_rows: usize, got_factors: usize) -> SweepError {
+    SweepError::ShapeMismatch {
+        side,
+        expected_rows: expected.n_rows(),
+        expected_factors: expected.n_factors(),
+        got_rows,
+        got_factors,
+    }
+}

@@ -1,0 +1,13 @@
+//! How the crate works and why: pages to read, no code.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("concurrency.md")]
+pub mod concurrency {}
+
+#[doc = include_str!("numerics.md")]
+pub mod numerics {}
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}

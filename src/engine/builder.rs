@@ -1,0 +1,294 @@
+//! From settings to an engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use thiserror::Error;
+
+use super::handle::Engine;
+use super::manual::ManualEngine;
+use super::writer::Writer;
+use crate::als::AlsParams;
+use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
+use crate::kernel::SimdPath;
+use crate::model::{Decay, Limits, Saturation, Weighing};
+use crate::training::{SweepEvery, SweepPolicy};
+use crate::types::{Clock, Signal, SystemClock};
+
+/// Whether items the engine has never heard of may come in with events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CatalogueMode {
+    /// An event of an unknown item adds it: the default.
+    #[default]
+    Open,
+    /// An event of an unknown item is refused; items come in by `add_items`.
+    Closed,
+}
+
+/// Why an engine cannot be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A queue must hold at least one event, and at most [`EngineBuilder::MAX_QUEUE_CAPACITY`].
+    #[error("queue_capacity must be between 1 and {}, got {got}", EngineBuilder::MAX_QUEUE_CAPACITY)]
+    QueueCapacity {
+        /// The refused value.
+        got: usize,
+    },
+    /// A half-life must be longer than zero.
+    #[error("half_life must be longer than zero; leave it out for no decay")]
+    HalfLife,
+    /// A training run must sweep at least once.
+    #[error("sweeps must be at least 1 for the first and the later runs, got {first} and {later}")]
+    Sweeps {
+        /// Of the first run.
+        first: usize,
+        /// Of later runs.
+        later: usize,
+    },
+    /// A limit of the engine is zero, so that nothing could be learned.
+    #[error("limit {name} must be at least 1")]
+    Limit {
+        /// Which one.
+        name: &'static str,
+    },
+    /// The operating system gave no thread.
+    #[error("no thread could be started")]
+    Thread(#[source] std::io::Error),
+    /// The pool could not be started.
+    #[error("the pool could not be started")]
+    Pool(#[from] rayon::ThreadPoolBuildError),
+}
+
+/// Checked settings.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) als: AlsParams,
+    pub(super) weighing: Weighing,
+    pub(super) limits: Limits,
+    pub(super) catalogue: CatalogueMode,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) path: SimdPath,
+    pub(super) first_sweeps: usize,
+    pub(super) warm_sweeps: usize,
+    pub(super) item_batch_every: Duration,
+}
+
+/// Collects the settings of an engine; [`open`](Self::open) checks them.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    als: AlsParams,
+    weigher: Box<dyn Weigher>,
+    policy: Box<dyn SweepPolicy>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    catalogue: CatalogueMode,
+    saturation: Saturation,
+    half_life: Option<Duration>,
+    queue_capacity: usize,
+    max_ahead: Duration,
+    item_batch_every: Duration,
+    sweeps: (usize, usize),
+    pool: Option<Arc<ThreadPool>>,
+    threads: Option<usize>,
+    path: SimdPath,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            als: AlsParams::default(),
+            weigher: Box::new(MusicWeigher),
+            policy: Box::new(SweepEvery::default()),
+            clock: Arc::new(SystemClock),
+            limits: Limits::default(),
+            catalogue: CatalogueMode::Open,
+            saturation: Saturation::Log,
+            half_life: None,
+            queue_capacity: 65_536,
+            max_ahead: Duration::from_secs(24 * 3_600),
+            item_batch_every: Duration::from_millis(100),
+            sweeps: (8, 2),
+            pool: None,
+            threads: None,
+            path: SimdPath::detect(),
+        }
+    }
+}
+
+impl EngineBuilder {
+    /// The largest queue: about half a gigabyte of events.
+    pub const MAX_QUEUE_CAPACITY: usize = 1 << 22;
+
+    /// The model's parameters; default [`AlsParams::default`].
+    #[must_use]
+    pub fn als(self, als: AlsParams) -> Self {
+        Self { als, ..self }
+    }
+
+    /// What events mean; default [`MusicWeigher`].
+    #[must_use]
+    pub fn weigher(self, weigher: impl Weigher) -> Self {
+        Self { weigher: Box::new(weigher), ..self }
+    }
+
+    /// As [`weigher`](Self::weigher), from a closure.
+    #[must_use]
+    pub fn weigh_with(self, weigh: impl Fn(&EventFacts<'_>) -> Signal + Send + Sync + 'static) -> Self {
+        self.weigher(WeighWith(weigh))
+    }
+
+    /// When sweeps begin; default [`SweepEvery::default`].
+    #[must_use]
+    pub fn sweep_policy(self, policy: impl SweepPolicy) -> Self {
+        Self { policy: Box::new(policy), ..self }
+    }
+
+    /// Where the time comes from; default [`SystemClock`].
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// How much the engine holds; default [`Limits::default`].
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Whether events may bring in unknown items; default [`CatalogueMode::Open`].
+    #[must_use]
+    pub fn catalogue(self, catalogue: CatalogueMode) -> Self {
+        Self { catalogue, ..self }
+    }
+
+    /// How the confidence of repeated events adds up; default [`Saturation::Log`].
+    #[must_use]
+    pub fn saturation(self, saturation: Saturation) -> Self {
+        Self { saturation, ..self }
+    }
+
+    /// The time in which an event comes to count half; default never. Reckoned at each sweep, from the
+    /// events' own time stamps.
+    #[must_use]
+    pub fn half_life(self, half_life: Duration) -> Self {
+        Self { half_life: Some(half_life), ..self }
+    }
+
+    /// Events the queue holds before [`send`](crate::EventSender::send) waits; default 65,536.
+    #[must_use]
+    pub fn queue_capacity(self, events: usize) -> Self {
+        Self { queue_capacity: events, ..self }
+    }
+
+    /// How far in the future an event's time stamp may be; default a day.
+    #[must_use]
+    pub fn max_ahead(self, ahead: Duration) -> Self {
+        Self { max_ahead: ahead, ..self }
+    }
+
+    /// How long a new or grown item waits for its solve at most; default 100 ms.
+    #[must_use]
+    pub fn item_batch_every(self, interval: Duration) -> Self {
+        Self { item_batch_every: interval, ..self }
+    }
+
+    /// Sweeps of the first training run, which starts at random, and of the later ones, which start from
+    /// the model in use; default 8 and 2.
+    #[must_use]
+    pub fn sweeps(self, first: usize, later: usize) -> Self {
+        Self { sweeps: (first, later), ..self }
+    }
+
+    /// A pool of the host's to run sweeps on, instead of one of the engine's own.
+    #[must_use]
+    pub fn shared_pool(self, pool: Arc<ThreadPool>) -> Self {
+        Self { pool: Some(pool), ..self }
+    }
+
+    /// Threads of the engine's own pool; default one fewer than there are cores, and at least one.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
+    /// The instructions the arithmetic uses; default [`SimdPath::detect`]. All give the same bytes.
+    #[must_use]
+    pub fn simd_path(self, path: SimdPath) -> Self {
+        Self { path, ..self }
+    }
+
+    /// Opens an engine with a writer thread and a pool of its own.
+    ///
+    /// # Errors
+    /// [`BuildError`] if a setting is unusable or the system gives no threads.
+    pub fn open(self) -> Result<Engine, BuildError> {
+        let admission = self.admission();
+        let capacity = self.queue_capacity;
+        if !(1..=Self::MAX_QUEUE_CAPACITY).contains(&capacity) {
+            return Err(BuildError::QueueCapacity { got: capacity });
+        }
+        Engine::start(self.writer()?, admission, capacity)
+    }
+
+    /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
+    /// and the same code; for tests, replays and hosts that have no threads to spare.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_manual(self) -> Result<ManualEngine, BuildError> {
+        let admission = self.admission();
+        Ok(ManualEngine::new(self.writer()?, admission))
+    }
+
+    fn admission(&self) -> Admission {
+        Admission::new(Arc::clone(&self.clock), self.max_ahead)
+    }
+
+    fn writer(self) -> Result<Writer, BuildError> {
+        if self.half_life.is_some_and(|half_life| half_life.is_zero()) {
+            return Err(BuildError::HalfLife);
+        }
+        let (first_sweeps, warm_sweeps) = self.sweeps;
+        if first_sweeps == 0 || warm_sweeps == 0 {
+            return Err(BuildError::Sweeps { first: first_sweeps, later: warm_sweeps });
+        }
+        for (name, is_zero) in [
+            ("max_users", self.limits.max_users == 0),
+            ("max_items", self.limits.max_items == 0),
+            ("max_history", self.limits.max_history == 0),
+        ] {
+            if is_zero {
+                return Err(BuildError::Limit { name });
+            }
+        }
+        let pool = match self.pool {
+            Some(pool) => pool,
+            None => Arc::new(own_pool(self.threads)?),
+        };
+        let settings = Settings {
+            als: self.als,
+            weighing: Weighing { decay: Decay::new(self.half_life), saturation: self.saturation },
+            limits: self.limits,
+            catalogue: self.catalogue,
+            clock: self.clock,
+            path: self.path,
+            first_sweeps,
+            warm_sweeps,
+            item_batch_every: self.item_batch_every,
+        };
+        Ok(Writer::new(settings, self.weigher, self.policy, pool))
+    }
+}
+
+fn own_pool(threads: Option<usize>) -> Result<ThreadPool, rayon::ThreadPoolBuildError> {
+    let threads = threads.unwrap_or_else(|| {
+        // One core is left to the writer and the queries.
+        std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+    });
+    ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .thread_name(|number| format!("segue-pool-{number}"))
+        .build()
+}

@@ -1,0 +1,112 @@
+//! Histories into published vectors.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::writer::Writer;
+use crate::model::{FoldScratch, Folded, Generation, ItemSide, UserState};
+use crate::types::UserIdx;
+
+/// From this many users on, the pool solves them; below, waking it would take longer.
+const MIN_USERS_FOR_POOL: usize = 64;
+/// Users brought into a new generation between two batches of events: a few milliseconds' work.
+const REFOLDS_AT_ONCE: usize = 512;
+
+/// Whether a publication solves the users it publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Solve {
+    Now,
+    /// Leave it to the first reader who asks, as imports do.
+    OnRead,
+}
+
+impl Writer {
+    /// Publishes every draft, then moves the watermark.
+    pub(super) fn publish(&mut self, solve: Solve) {
+        let drafts = self.drafts.take();
+        if !drafts.is_empty() {
+            match solve {
+                Solve::Now => self.fold_and_store(drafts),
+                Solve::OnRead => drafts.into_iter().for_each(|(user, state)| self.store(user, state)),
+            }
+        }
+        self.shared.applied.advance(self.seq);
+    }
+
+    /// Brings some of the users who changed during a sweep into its generation; says whether more remain.
+    pub(super) fn refold_some(&mut self) -> bool {
+        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before anything is solved anew");
+        let first = self.to_refold.len().saturating_sub(REFOLDS_AT_ONCE);
+        let users = self.to_refold.split_off(first);
+        let generation = self.generation.id;
+        let is_stale =
+            |state: &UserState| state.folded.as_ref().is_none_or(|folded| folded.generation != generation);
+        let stale: Vec<_> = users
+            .into_iter()
+            .filter_map(|user| Some((user, self.shared.user(user).filter(|state| is_stale(state))?)))
+            .map(|(user, state)| (user, state.without_vector()))
+            .collect();
+        self.fold_and_store(stale);
+        !self.to_refold.is_empty()
+    }
+
+    /// Solves users anew against the present items.
+    pub(super) fn refold(&mut self, users: &[UserIdx]) {
+        let states = users
+            .iter()
+            .filter_map(|&user| self.shared.user(user).map(|state| (user, state.without_vector())))
+            .collect();
+        self.fold_and_store(states);
+    }
+
+    fn fold_and_store(&mut self, mut states: Vec<(UserIdx, UserState)>) {
+        let items = self.generation.items.load();
+        if self.generation.users.is_some() {
+            self.meters.user_folds.add(states.len() as u64);
+            if states.len() >= MIN_USERS_FOR_POOL && self.pool_is_free() {
+                let generation = &self.generation;
+                // Every user is solved by themselves, so the number of threads changes no byte.
+                self.pool.install(|| {
+                    states.par_iter_mut().with_min_len(16).for_each_init(
+                        FoldScratch::default,
+                        |scratch, (_, state)| {
+                            fold(generation, &items, state, scratch);
+                        },
+                    );
+                });
+            } else {
+                for (_, state) in &mut states {
+                    fold(&self.generation, &items, state, &mut self.scratch);
+                }
+            }
+        }
+        for (user, state) in states {
+            self.store(user, state);
+        }
+    }
+
+    /// Replaces a user's published state.
+    fn store(&mut self, user: UserIdx, mut state: UserState) {
+        state.shrink();
+        let slot = self.shared.slot(user);
+        let old = slot.load();
+        if let Some(training) = &self.training {
+            // INVARIANT: kept before it is replaced; see `Freeze`.
+            training.freeze.keep(user.get(), old.as_ref());
+        }
+        if let Some(gramians) = &mut self.gramians {
+            gramians.touch(user, old.as_ref());
+        }
+        self.n_bytes += state.n_bytes() as u64;
+        self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);
+        // The old state is freed here, after unlocking, unless a reader holds it.
+        drop(slot.replace(Arc::new(state)));
+    }
+}
+
+fn fold(generation: &Generation, items: &ItemSide, state: &mut UserState, scratch: &mut FoldScratch) {
+    let Some(side) = &generation.users else { return };
+    let vector = side.fold_in(&state.history, generation.as_of, &items.rows, scratch);
+    state.folded = Some(Folded { generation: generation.id, items: items.version, vector });
+}

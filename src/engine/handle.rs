@@ -1,0 +1,232 @@
+//! The engine as the host holds it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use parking_lot::Mutex;
+use thiserror::Error;
+
+use super::builder::{BuildError, EngineBuilder};
+use super::import::{CHUNK, ImportReport};
+use super::meters::{Health, Meters, Stats};
+use super::queue::{self, BulkOutcomes, EventSender, Queued};
+use super::worker::Worker;
+use super::writer::Writer;
+use crate::guard::fenced;
+use crate::ingest::Admission;
+use crate::model::{Refusal, Shared};
+use crate::query::Reader;
+use crate::training::{SweepReport, TrainingError};
+use crate::types::{Event, EventSeq, ItemId};
+
+/// A running recommender.
+///
+/// It has one writer thread, `segue-writer`, and a pool for sweeps. Dropping it stops both without
+/// working off the queue; [`shutdown`](Self::shutdown) does work it off.
+///
+/// ```
+/// use segue::{Engine, Event};
+/// use std::time::Duration;
+///
+/// let engine = Engine::builder().open()?;
+/// let receipt = engine.sender().send_tracked(Event::listen("ana", "portishead"))?;
+/// let view = engine.reader().view_after(&receipt, Duration::from_secs(5))?;
+/// assert!(view.user("ana").is_known());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Engine {
+    sender: EventSender,
+    reader: Reader,
+    shared: Arc<Shared>,
+    meters: Arc<Meters>,
+    drain_until: Arc<Mutex<Option<Instant>>>,
+    /// Dropping it stops the writer.
+    stop: Option<Sender<Infallible>>,
+    thread: Option<JoinHandle<Result<ShutdownReport, String>>>,
+}
+
+/// What was left when an engine was shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// The last event learned.
+    pub applied: EventSeq,
+    /// Events that were still in the queue at the deadline; they are not learned.
+    pub unprocessed: usize,
+}
+
+/// Why a shutdown has no report.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// The writer thread had panicked: a bug of this crate.
+    #[error("the writer thread panicked: {message}; please report it")]
+    WriterPanicked {
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Why a call that needs the writer failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine has stopped.
+    #[error("the engine has stopped; open it again")]
+    Stopped,
+    /// The engine is full.
+    #[error("not all items were added")]
+    Refused(#[from] Refusal),
+}
+
+/// A sweep that was called for.
+#[derive(Debug)]
+pub struct SweepHandle(Receiver<Result<SweepReport, TrainingError>>);
+
+impl SweepHandle {
+    /// Sleeps until the sweep is published or has failed.
+    ///
+    /// # Errors
+    /// [`TrainingError`] says why there is no new model; the one in use stays.
+    pub fn wait(self) -> Result<SweepReport, TrainingError> {
+        // The engine drops its end only when it stops.
+        self.0.recv().unwrap_or(Err(TrainingError::Cancelled))
+    }
+}
+
+impl Engine {
+    /// The settings; end with [`open`](EngineBuilder::open).
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
+        let (sender, queue) = queue::bounded(admission, capacity);
+        let (stop, stopped) = bounded(0);
+        let drain_until = Arc::new(Mutex::new(None));
+        let (reader, shared, meters) =
+            (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
+        let worker = Worker::new(writer, queue, stopped, Arc::clone(&drain_until));
+        let thread = std::thread::Builder::new()
+            .name("segue-writer".to_owned())
+            .spawn({
+                let meters = Arc::clone(&meters);
+                move || fenced(|| worker.run()).inspect_err(|message| meters.failed(message.clone()))
+            })
+            .map_err(BuildError::Thread)?;
+        Ok(Self { sender, reader, shared, meters, drain_until, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where to put events in: clone it freely, give one to each thread.
+    pub fn sender(&self) -> EventSender {
+        self.sender.clone()
+    }
+
+    /// Where to ask: clone it freely, give one to each thread.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Learns many events without a solve for each: readers solve for themselves until the next sweep.
+    /// Blocks until all are learned, and shares the queue with those who send: what the calling thread has
+    /// sent before is learned before.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine stops meanwhile; a part may have been learned.
+    pub fn import(&self, events: impl IntoIterator<Item = Event>) -> Result<ImportReport, EngineError> {
+        // Two parts on their way: one being learned while the next is being made.
+        let (done, outcomes) = bounded(2);
+        let mut report = ImportReport::default();
+        let mut events = (0..).zip(events);
+        let mut under_way = 0;
+        loop {
+            let part: Vec<_> = events
+                .by_ref()
+                .take(CHUNK)
+                .filter_map(|(place, event)| report.admit(place, event, self.sender.admission()))
+                .collect();
+            let ended = part.is_empty() && events.next().is_none();
+            if !part.is_empty() {
+                let queued = Queued::Bulk { interactions: part, done: done.clone() };
+                self.sender.send_queued(queued).map_err(|_| EngineError::Stopped)?;
+                under_way += 1;
+            }
+            while under_way > usize::from(!ended) {
+                let part: BulkOutcomes = outcomes.recv().map_err(|_| EngineError::Stopped)?;
+                part.into_iter().for_each(|outcome| report.count(outcome));
+                under_way -= 1;
+            }
+            if ended {
+                return Ok(report);
+            }
+        }
+    }
+
+    /// Gives rows to items nobody has listened to yet, so that a closed catalogue takes their events; says
+    /// how many are new. Blocks until they are in.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`], or [`EngineError::Refused`] if the engine is full; the items before the
+    /// one too many are in.
+    pub fn add_items<I: Into<ItemId>>(
+        &self,
+        items: impl IntoIterator<Item = I>,
+    ) -> Result<usize, EngineError> {
+        let (done, added) = bounded(1);
+        let items = items.into_iter().map(Into::into).collect();
+        self.sender.send_queued(Queued::AddItems { items, done }).map_err(|_| EngineError::Stopped)?;
+        Ok(added.recv().map_err(|_| EngineError::Stopped)??)
+    }
+
+    /// Calls for a sweep over everything the calling thread has sent so far. If one is under way, this one
+    /// begins after it. Waits only for room in the queue; wait for the sweep by the handle.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn sweep_now(&self) -> Result<SweepHandle, EngineError> {
+        let (done, report) = bounded(1);
+        self.sender.send_queued(Queued::Sweep { done }).map_err(|_| EngineError::Stopped)?;
+        Ok(SweepHandle(report))
+    }
+
+    /// How the engine is, and why.
+    pub fn health(&self) -> Health {
+        self.meters.health()
+    }
+
+    /// Counts, latencies and sizes.
+    pub fn stats(&self) -> Stats {
+        self.meters.stats_with(&self.shared, self.sender.queue_len())
+    }
+
+    /// Works off the queue for at most `deadline`, stops the threads, and says what was left. Senders get
+    /// `Stopped` from then on; readers go on answering from the last model.
+    ///
+    /// # Errors
+    /// [`ShutdownError::WriterPanicked`] if the writer thread had died before.
+    pub fn shutdown(mut self, deadline: Duration) -> Result<ShutdownReport, ShutdownError> {
+        *self.drain_until.lock() = Instant::now().checked_add(deadline);
+        match self.stop_and_join() {
+            Some(Ok(report)) => Ok(report),
+            Some(Err(message)) => Err(ShutdownError::WriterPanicked { message }),
+            None => Err(ShutdownError::WriterPanicked { message: "it is gone".to_owned() }),
+        }
+    }
+
+    /// Stops the writer and waits for it; `None` if that has been done.
+    fn stop_and_join(&mut self) -> Option<Result<ShutdownReport, String>> {
+        drop(self.stop.take());
+        // The thread catches its own panics, so joining it cannot fail.
+        self.thread.take().and_then(|thread| thread.join().ok())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop_and_join();
+    }
+}

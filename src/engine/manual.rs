@@ -1,0 +1,130 @@
+//! An engine the host drives by hand.
+
+use std::sync::Arc;
+
+use super::builder::EngineBuilder;
+use super::fold_users::Solve;
+use super::import::{CHUNK, ImportReport};
+use super::meters::{Health, Stats};
+use super::writer::Writer;
+use crate::ingest::{Admission, InvalidEvent};
+use crate::model::{Outcome, Refusal};
+use crate::query::Reader;
+use crate::training::{SweepReport, TrainingError};
+use crate::types::{Event, ItemId};
+
+/// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
+/// step and deterministic. Everything runs on the calling thread, sweeps on the pool while it waits.
+///
+/// ```
+/// use segue::{Event, ManualEngine};
+///
+/// let mut engine = ManualEngine::builder().open_manual()?;
+/// engine.apply(Event::listen("ana", "portishead"))?;
+/// engine.pump();
+/// assert_eq!(engine.reader().view().user("ana").history().len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ManualEngine {
+    writer: Writer,
+    admission: Admission,
+}
+
+impl ManualEngine {
+    /// The settings; end with [`open_manual`](crate::EngineBuilder::open_manual).
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(super) fn new(writer: Writer, admission: Admission) -> Self {
+        Self { writer, admission }
+    }
+
+    /// Learns one event. Its effect is seen after the next [`pump`](Self::pump).
+    ///
+    /// # Errors
+    /// [`InvalidEvent`], with the event, if it is not well formed.
+    pub fn apply(&mut self, event: Event) -> Result<Outcome, Box<InvalidEvent>> {
+        let interaction = self.admission.admit(event)?;
+        Ok(self.writer.apply(&interaction))
+    }
+
+    /// Solves and publishes every user changed since the last call. New and grown items are solved with it
+    /// if the clock says that it is time for their batch.
+    pub fn pump(&mut self) {
+        self.writer.publish(Solve::Now);
+        if self.writer.item_batch_is_due() {
+            self.writer.fold_items();
+        }
+        self.writer.free_retired();
+    }
+
+    /// Solves and publishes new and grown items now, whatever the clock says.
+    pub fn fold_items(&mut self) {
+        self.writer.publish(Solve::Now);
+        self.writer.fold_items();
+    }
+
+    /// Learns many events without a solve for each: readers solve for themselves until the next sweep.
+    pub fn import(&mut self, events: impl IntoIterator<Item = Event>) -> ImportReport {
+        let mut report = ImportReport::default();
+        for (place, event) in (0..).zip(events) {
+            if let Some(interaction) = report.admit(place, event, &self.admission) {
+                let outcome = self.writer.apply(&interaction);
+                report.count(outcome);
+            }
+            if place % CHUNK as u64 == 0 {
+                self.writer.publish(Solve::OnRead);
+            }
+        }
+        self.writer.publish(Solve::OnRead);
+        report
+    }
+
+    /// Gives rows to items nobody has listened to yet, and publishes them; says how many are new.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyItems`]; the items before the one too many are in.
+    pub fn add_items<I: Into<ItemId>>(
+        &mut self,
+        items: impl IntoIterator<Item = I>,
+    ) -> Result<usize, Refusal> {
+        let ids: Vec<_> = items.into_iter().map(Into::into).collect();
+        let added = self.writer.add_items(&ids);
+        self.fold_items();
+        added
+    }
+
+    /// Trains on everything learned so far and publishes the result. Blocks until it is done.
+    ///
+    /// # Errors
+    /// [`TrainingError`] says why there is no new model; the one in use stays.
+    pub fn sweep(&mut self) -> Result<SweepReport, TrainingError> {
+        self.writer.publish(Solve::Now);
+        let job = self.writer.begin_sweep();
+        let pool = Arc::clone(&self.writer.pool);
+        let result = pool.install(|| job.run(&pool));
+        let report = self.writer.end_sweep(result)?;
+        while self.writer.refold_some() {}
+        self.writer.fold_items();
+        self.writer.free_retired();
+        Ok(report)
+    }
+
+    /// A handle to ask with.
+    pub fn reader(&self) -> Reader {
+        self.writer.reader()
+    }
+
+    /// How the engine is.
+    pub fn health(&self) -> Health {
+        self.writer.meters.health()
+    }
+
+    /// Counts and sizes.
+    pub fn stats(&self) -> Stats {
+        self.writer.meters.set_bytes(self.writer.n_bytes);
+        self.writer.meters.stats_with(&self.writer.shared, 0)
+    }
+}

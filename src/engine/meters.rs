@@ -1,0 +1,222 @@
+//! What an engine tells of itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::guard::{Counter, LatencyHistogram, LatencySummary};
+use crate::model::{Refusal, Shared};
+use crate::training::{SweepReport, TrainingError};
+use crate::types::{EventSeq, GenerationId};
+
+/// How an engine is, and why.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Health {
+    /// No sweep has been published yet, so every answer is cold. The policy begins the first one, or
+    /// `sweep_now` does.
+    Warming {
+        /// Events learned so far.
+        events: u64,
+        /// Whether the first sweep is under way.
+        sweeping: bool,
+    },
+    /// Answers are personal.
+    Serving {
+        /// The generation in use.
+        generation: GenerationId,
+        /// Whether the next one is under way.
+        sweeping: bool,
+    },
+    /// Answers go on, but something failed; the cause says what.
+    Degraded {
+        /// The latest failure.
+        why: Degradation,
+    },
+    /// The engine was shut down; readers go on answering from the last model.
+    Stopped,
+    /// The writer thread panicked: a bug of this crate. Readers go on answering from the last model.
+    Failed {
+        /// What it said.
+        message: String,
+    },
+}
+
+/// What failed, while answers go on.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Degradation {
+    /// The latest sweep gave no model; the one in use stays in use.
+    SweepFailed(TrainingError),
+    /// A plug-in panicked since the last sweep was published.
+    PluginPanicked {
+        /// Which seam.
+        seam: &'static str,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Counts since the engine was opened, and sizes as they are.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Events learned.
+    pub applied: u64,
+    /// Events dropped because their idempotency key was seen before.
+    pub duplicates: u64,
+    /// Events refused, by reason.
+    pub refused: HashMap<Refusal, u64>,
+    /// History cells dropped because a user's history was full.
+    pub evicted_cells: u64,
+    /// User vectors solved by the writer.
+    pub user_folds: u64,
+    /// Item vectors solved between sweeps.
+    pub item_folds: u64,
+    /// Batches they were solved in.
+    pub item_batches: u64,
+    /// Sweeps published.
+    pub sweeps: u64,
+    /// Sweeps that gave no model.
+    pub failed_sweeps: u64,
+    /// What the last published sweep did.
+    pub last_sweep: Option<SweepReport>,
+    /// Panics caught in plug-ins.
+    pub plugin_panics: u64,
+    /// From `send` to visible, for events that came through the queue one by one.
+    pub event_to_visible: LatencySummary,
+    /// Users known.
+    pub n_users: usize,
+    /// Items known.
+    pub n_items: usize,
+    /// Bytes of histories, vectors and ids, near enough.
+    pub n_bytes: u64,
+    /// Events waiting in the queue; 0 for a manual engine.
+    pub queue_len: usize,
+    /// The last event whose effect is visible.
+    pub visible: EventSeq,
+}
+
+/// Where the writer counts and everybody reads.
+#[derive(Debug, Default)]
+pub(super) struct Meters {
+    pub(super) applied: Counter,
+    pub(super) duplicates: Counter,
+    pub(super) evicted_cells: Counter,
+    pub(super) user_folds: Counter,
+    pub(super) item_folds: Counter,
+    pub(super) item_batches: Counter,
+    event_to_visible: LatencyHistogram,
+    rare: Mutex<Rare>,
+}
+
+/// What changes seldom.
+#[derive(Debug, Default)]
+struct Rare {
+    refused: HashMap<Refusal, u64>,
+    sweeps: u64,
+    failed_sweeps: u64,
+    last_sweep: Option<SweepReport>,
+    plugin_panics: u64,
+    sweeping: bool,
+    trouble: Option<Degradation>,
+    n_bytes: u64,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+enum End {
+    Stopped,
+    Failed(String),
+}
+
+impl Meters {
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        *self.rare.lock().refused.entry(refusal).or_default() += 1;
+    }
+
+    pub(super) fn plugin_panicked(&self, seam: &'static str, message: String) {
+        tracing::error!(seam, message, "a plug-in panicked");
+        let mut rare = self.rare.lock();
+        rare.plugin_panics += 1;
+        rare.trouble = Some(Degradation::PluginPanicked { seam, message });
+    }
+
+    pub(super) fn visible_after(&self, duration: Duration) {
+        self.event_to_visible.record(duration);
+    }
+
+    pub(super) fn set_sweeping(&self, sweeping: bool) {
+        self.rare.lock().sweeping = sweeping;
+    }
+
+    pub(super) fn set_bytes(&self, n_bytes: u64) {
+        self.rare.lock().n_bytes = n_bytes;
+    }
+
+    pub(super) fn sweep_published(&self, report: &SweepReport) {
+        tracing::info!(?report, "a sweep was published");
+        let mut rare = self.rare.lock();
+        rare.sweeps += 1;
+        rare.last_sweep = Some(*report);
+        rare.trouble = None;
+    }
+
+    pub(super) fn sweep_failed(&self, error: &TrainingError) {
+        // Nothing to learn from is no failure: the next events mend it.
+        if matches!(error, TrainingError::Cancelled | TrainingError::NothingToLearn) {
+            return;
+        }
+        tracing::warn!(%error, "a sweep gave no model");
+        let mut rare = self.rare.lock();
+        rare.failed_sweeps += 1;
+        rare.trouble = Some(Degradation::SweepFailed(error.clone()));
+    }
+
+    pub(super) fn stopped(&self) {
+        self.rare.lock().end.get_or_insert(End::Stopped);
+    }
+
+    pub(super) fn failed(&self, message: String) {
+        tracing::error!(message, "the writer thread panicked");
+        self.rare.lock().end = Some(End::Failed(message));
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let rare = self.rare.lock();
+        match (&rare.end, &rare.trouble, &rare.last_sweep) {
+            (Some(End::Failed(message)), _, _) => Health::Failed { message: message.clone() },
+            (Some(End::Stopped), _, _) => Health::Stopped,
+            (None, Some(trouble), _) => Health::Degraded { why: trouble.clone() },
+            (None, None, Some(report)) => {
+                Health::Serving { generation: report.generation, sweeping: rare.sweeping }
+            }
+            (None, None, None) => Health::Warming { events: self.applied.get(), sweeping: rare.sweeping },
+        }
+    }
+
+    /// Everything, with the sizes that others know.
+    pub(super) fn stats_with(&self, shared: &Shared, queue_len: usize) -> Stats {
+        let rare = self.rare.lock();
+        Stats {
+            applied: self.applied.get(),
+            duplicates: self.duplicates.get(),
+            refused: rare.refused.clone(),
+            evicted_cells: self.evicted_cells.get(),
+            user_folds: self.user_folds.get(),
+            item_folds: self.item_folds.get(),
+            item_batches: self.item_batches.get(),
+            sweeps: rare.sweeps,
+            failed_sweeps: rare.failed_sweeps,
+            last_sweep: rare.last_sweep,
+            plugin_panics: rare.plugin_panics,
+            event_to_visible: self.event_to_visible.summary(),
+            n_bytes: rare.n_bytes,
+            n_users: shared.user_ids.len() as usize,
+            n_items: shared.item_ids.len() as usize,
+            queue_len,
+            visible: shared.applied.applied(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The only place that knows everybody: it owns the threads, the queue and the clock.
+//!
+//! Layer 4. One writer applies events, folds in and publishes; sweeps run on a rayon pool and speak to the
+//! writer by messages alone. [`Engine`] gives the writer a thread, [`ManualEngine`] leaves it to the host.
+
+mod apply;
+mod builder;
+mod drafts;
+mod fold_items;
+mod fold_users;
+mod gramians;
+mod handle;
+mod import;
+mod manual;
+mod meters;
+mod queue;
+mod sweep;
+mod worker;
+mod writer;
+
+pub use builder::{BuildError, CatalogueMode, EngineBuilder};
+pub use handle::{Engine, EngineError, ShutdownError, ShutdownReport, SweepHandle};
+pub use import::ImportReport;
+pub use manual::ManualEngine;
+pub use meters::{Degradation, Health, Stats};
+pub use queue::{EventSender, SendError, TrySendError};

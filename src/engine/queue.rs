@@ -1,0 +1,185 @@
+//! The bounded queue between the host's threads and the writer.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel as channel;
+use thiserror::Error;
+
+use crate::ingest::{Admission, Interaction, InvalidEvent};
+use crate::model::{Completer, Outcome, Receipt, Refusal};
+use crate::training::{SweepReport, TrainingError};
+use crate::types::{Event, ItemId};
+
+/// An event on its way to the writer.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) interaction: Interaction,
+    pub(super) sent_at: Instant,
+    pub(super) receipt: Option<Completer>,
+}
+
+/// What travels in the queue. One queue for all keeps the order in which one thread sends.
+#[derive(Debug)]
+pub(super) enum Queued {
+    One(Incoming),
+    /// Part of an import: learned without a solve per event. The outcomes go back through the channel.
+    Bulk {
+        interactions: Vec<Interaction>,
+        done: channel::Sender<BulkOutcomes>,
+    },
+    /// Items nobody has listened to yet; the number of new ones goes back.
+    AddItems {
+        items: Vec<ItemId>,
+        done: channel::Sender<Result<usize, Refusal>>,
+    },
+    /// A call for a sweep over everything before it in the queue.
+    Sweep {
+        done: channel::Sender<Result<SweepReport, TrainingError>>,
+    },
+}
+
+/// What became of the events of one [`Queued::Bulk`].
+pub(super) type BulkOutcomes = Vec<Outcome>;
+
+pub(super) fn bounded(admission: Admission, capacity: usize) -> (EventSender, channel::Receiver<Queued>) {
+    let (queue, receiver) = channel::bounded(capacity);
+    (EventSender { queue, admission }, receiver)
+}
+
+/// Where a host's threads put events in. Clones feed the same engine; one thread's events are learned in
+/// the order it sent them.
+///
+/// The queue is bounded ([`EngineBuilder::queue_capacity`](crate::EngineBuilder::queue_capacity)). When it
+/// is full, [`send`](Self::send) waits, [`try_send`](Self::try_send) and
+/// [`send_timeout`](Self::send_timeout) hand the event back. Every method validates before it queues.
+#[derive(Debug, Clone)]
+pub struct EventSender {
+    queue: channel::Sender<Queued>,
+    admission: Admission,
+}
+
+/// Why [`EventSender::send`] did not take an event. It is handed back.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The event is not well formed.
+    #[error(transparent)]
+    Invalid(#[from] Box<InvalidEvent>),
+    /// The engine has stopped.
+    #[error("the engine has stopped; open it again")]
+    Stopped(Event),
+}
+
+/// Why [`EventSender::try_send`] or [`EventSender::send_timeout`] did not take an event. It is handed back.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// The queue is full: the writer does not keep up just now.
+    #[error("the queue is full; send again later, or use `send`, which waits")]
+    Full(Event),
+    /// The event is not well formed.
+    #[error(transparent)]
+    Invalid(#[from] Box<InvalidEvent>),
+    /// The engine has stopped.
+    #[error("the engine has stopped; open it again")]
+    Stopped(Event),
+}
+
+impl SendError {
+    /// The event, to try again or to keep.
+    pub fn into_event(self) -> Event {
+        match self {
+            Self::Invalid(invalid) => invalid.event,
+            Self::Stopped(event) => event,
+        }
+    }
+}
+
+impl TrySendError {
+    /// The event, to try again or to keep.
+    pub fn into_event(self) -> Event {
+        match self {
+            Self::Invalid(invalid) => invalid.event,
+            Self::Full(event) | Self::Stopped(event) => event,
+        }
+    }
+}
+
+impl EventSender {
+    /// Puts an event into the queue; waits while it is full.
+    ///
+    /// # Errors
+    /// [`SendError`], with the event, if it is not well formed or the engine has stopped.
+    pub fn send(&self, event: Event) -> Result<(), SendError> {
+        self.send_with(event, None)
+    }
+
+    /// As [`send`](Self::send), with a receipt that tells what became of the event.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_tracked(&self, event: Event) -> Result<Receipt, SendError> {
+        let (completer, receipt) = Completer::new();
+        self.send_with(event, Some(completer)).map(|()| receipt)
+    }
+
+    /// Puts an event into the queue if there is room; never waits.
+    ///
+    /// # Errors
+    /// [`TrySendError`], with the event, if the queue is full, the event is not well formed, or the engine
+    /// has stopped.
+    pub fn try_send(&self, event: Event) -> Result<(), TrySendError> {
+        let queued = self.queued(event, None)?;
+        self.queue.try_send(queued).map_err(|error| match error {
+            channel::TrySendError::Full(queued) => TrySendError::Full(event_of(queued)),
+            channel::TrySendError::Disconnected(queued) => TrySendError::Stopped(event_of(queued)),
+        })
+    }
+
+    /// Puts an event into the queue; waits at most `timeout` for room.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send); `Full` if the queue stayed full for the whole time.
+    pub fn send_timeout(&self, event: Event, timeout: Duration) -> Result<(), TrySendError> {
+        let queued = self.queued(event, None)?;
+        self.queue.send_timeout(queued, timeout).map_err(|error| match error {
+            channel::SendTimeoutError::Timeout(queued) => TrySendError::Full(event_of(queued)),
+            channel::SendTimeoutError::Disconnected(queued) => TrySendError::Stopped(event_of(queued)),
+        })
+    }
+
+    /// Events waiting in the queue.
+    pub fn queue_len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Puts something other than a single event into the queue; waits while it is full. `Err` if the
+    /// engine has stopped.
+    pub(super) fn send_queued(&self, queued: Queued) -> Result<(), channel::SendError<Queued>> {
+        self.queue.send(queued)
+    }
+
+    fn send_with(&self, event: Event, receipt: Option<Completer>) -> Result<(), SendError> {
+        let queued = self.queued(event, receipt)?;
+        self.queue.send(queued).map_err(|error| SendError::Stopped(event_of(error.0)))
+    }
+
+    fn queued(&self, event: Event, receipt: Option<Completer>) -> Result<Queued, Box<InvalidEvent>> {
+        let interaction = self.admission.admit(event)?;
+        Ok(Queued::One(Incoming { interaction, sent_at: Instant::now(), receipt }))
+    }
+}
+
+/// The event of a message that the channel handed back.
+fn event_of(queued: Queued) -> Event {
+    match queued {
+        Queued::One(incoming) => incoming.interaction.into_event(),
+        Queued::Bulk { .. } | Queued::AddItems { .. } | Queued::Sweep { .. } => {
+            unreachable!("single events are sent as `Queued::One`")
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The writer's thread: what it waits for and in which order it does things.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use parking_lot::Mutex;
+
+use super::fold_users::Solve;
+use super::handle::ShutdownReport;
+use super::queue::{Incoming, Queued};
+use super::writer::Writer;
+use crate::guard::fenced;
+use crate::model::{Completer, Outcome};
+use crate::training::{Candidate, SweepReport, TrainingError};
+
+/// Events folded in and published together at most: some tens of milliseconds of solves.
+const MAX_BATCH: usize = 2_048;
+/// How often an idle writer looks whether its policy wants a sweep.
+const IDLE_TICK: Duration = Duration::from_millis(250);
+
+/// Where the answer to a call for a sweep goes.
+pub(super) type SweepReply = Sender<Result<SweepReport, TrainingError>>;
+
+/// The writer's ends of all channels.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) writer: Writer,
+    pub(super) queue: Receiver<Queued>,
+    /// Nothing is ever sent: that the other end is gone is the message. So stopping needs no room in any
+    /// queue.
+    pub(super) stop: Receiver<Infallible>,
+    /// Until when the queue is worked off once `stop` has come.
+    pub(super) drain_until: Arc<Mutex<Option<Instant>>>,
+    results: Receiver<Result<Candidate, TrainingError>>,
+    result_sender: Sender<Result<Candidate, TrainingError>>,
+    /// Those who wait for the running sweep, and those who wait for the one after it.
+    waiting: Vec<SweepReply>,
+    next_waiting: Vec<SweepReply>,
+    /// Receipts and send times of the events of this batch.
+    batch: Vec<(Instant, Option<Completer>, Outcome)>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        writer: Writer,
+        queue: Receiver<Queued>,
+        stop: Receiver<Infallible>,
+        drain_until: Arc<Mutex<Option<Instant>>>,
+    ) -> Self {
+        // One sweep at a time, so one place is enough and sending never waits.
+        let (result_sender, results) = bounded(1);
+        Self {
+            writer,
+            queue,
+            stop,
+            drain_until,
+            results,
+            result_sender,
+            waiting: Vec::new(),
+            next_waiting: Vec::new(),
+            batch: Vec::new(),
+        }
+    }
+
+    /// Runs until `stop`.
+    pub(super) fn run(mut self) -> ShutdownReport {
+        while !matches!(self.stop.try_recv(), Err(TryRecvError::Disconnected)) {
+            let stop = self.stop.clone();
+            select! {
+                recv(self.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
+                recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
+                recv(stop) -> _ => break,
+                default(self.patience()) => {}
+            }
+            self.tick();
+        }
+        self.finish()
+    }
+
+    /// How long to wait for an event before looking after other things.
+    fn patience(&self) -> Duration {
+        if !self.writer.to_refold.is_empty() {
+            Duration::ZERO
+        } else if self.writer.items_stale {
+            self.writer.settings.item_batch_every.min(IDLE_TICK)
+        } else {
+            IDLE_TICK
+        }
+    }
+
+    /// Applies `first` and whatever waits behind it, then publishes.
+    fn take_batch(&mut self, first: Queued) {
+        let mut next = Some(first);
+        while let Some(queued) = next {
+            match queued {
+                Queued::One(Incoming { interaction, sent_at, receipt }) => {
+                    let outcome = self.writer.apply(&interaction);
+                    self.batch.push((sent_at, receipt, outcome));
+                }
+                Queued::Bulk { interactions, done } => {
+                    self.publish();
+                    let outcomes = interactions.iter().map(|one| self.writer.apply(one)).collect();
+                    self.writer.publish(Solve::OnRead);
+                    // Whoever imports may have gone away; what was learned stays.
+                    let _ = done.send(outcomes);
+                }
+                Queued::AddItems { items, done } => {
+                    self.publish();
+                    let added = self.writer.add_items(&items);
+                    self.writer.fold_items();
+                    let _ = done.send(added);
+                }
+                Queued::Sweep { done } => {
+                    self.publish();
+                    self.next_waiting.push(done);
+                }
+            }
+            next = if self.batch.len() < MAX_BATCH { self.queue.try_recv().ok() } else { None };
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        self.writer.publish(Solve::Now);
+        let now = Instant::now();
+        for (sent_at, receipt, outcome) in self.batch.drain(..) {
+            if matches!(outcome, Outcome::Applied(_)) {
+                self.writer.meters.visible_after(now.saturating_duration_since(sent_at));
+            }
+            // INVARIANT: after the publication, so that whoever has the outcome can see the effect.
+            if let Some(receipt) = receipt {
+                receipt.complete(outcome);
+            }
+        }
+    }
+
+    /// What is done between batches.
+    fn tick(&mut self) {
+        if !self.writer.to_refold.is_empty() {
+            self.writer.refold_some();
+        }
+        if self.writer.item_batch_is_due() {
+            self.writer.fold_items();
+        }
+        let called_for = !self.next_waiting.is_empty() && self.writer.training.is_none();
+        if called_for || self.writer.wants_sweep() {
+            self.waiting.append(&mut self.next_waiting);
+            self.begin_sweep();
+        }
+        self.writer.meters.set_bytes(self.writer.n_bytes);
+        self.writer.free_retired();
+    }
+
+    fn begin_sweep(&mut self) {
+        let job = self.writer.begin_sweep();
+        let (pool, results) = (Arc::clone(&self.writer.pool), self.result_sender.clone());
+        self.writer.pool.spawn(move || {
+            let result =
+                fenced(|| job.run(&pool)).unwrap_or_else(|message| Err(TrainingError::Panicked { message }));
+            // The worker waits for the result before it ends, so there is somebody to take it.
+            let _ = results.send(result);
+        });
+    }
+
+    fn end_sweep(&mut self, result: Result<Candidate, TrainingError>) {
+        let result = self.writer.end_sweep(result);
+        for reply in self.waiting.drain(..) {
+            // Whoever waited may have gone away.
+            let _ = reply.try_send(result.clone());
+        }
+    }
+
+    /// Works off the queue until the deadline, then tells what is left.
+    fn finish(mut self) -> ShutdownReport {
+        self.writer.cancel_sweep();
+        let deadline = *self.drain_until.lock();
+        while deadline.is_some_and(|deadline| Instant::now() < deadline) {
+            let Ok(first) = self.queue.try_recv() else { break };
+            self.take_batch(first);
+        }
+        if self.writer.training.is_some()
+            && let Ok(result) = self.results.recv()
+        {
+            self.end_sweep(result);
+        }
+        let mut unprocessed = 0;
+        for queued in self.queue.try_iter() {
+            unprocessed += match queued {
+                Queued::One(_) => 1,
+                Queued::Bulk { interactions, .. } => interactions.len(),
+                Queued::AddItems { .. } | Queued::Sweep { .. } => 0,
+            };
+        }
+        self.writer.meters.set_bytes(self.writer.n_bytes);
+        self.writer.meters.stopped();
+        ShutdownReport { applied: self.writer.seq, unprocessed }
+    }
+}

@@ -1,0 +1,12 @@
+//! From what the host says to what the engine learns: validation and weighing.
+//!
+//! Layer 3. Validation happens on the sending thread, before anything is queued, so that a mistake is
+//! reported where it was made; weighing happens on the writer thread, where the facts are.
+
+mod interaction;
+mod weigher;
+
+pub(crate) use interaction::{Admission, Interaction};
+pub use interaction::{EventError, InvalidEvent};
+pub(crate) use weigher::WeighWith;
+pub use weigher::{EventFacts, MusicWeigher, UnitWeigher, Weigher};

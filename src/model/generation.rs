@@ -1,0 +1,157 @@
+//! One trained model, published by a single pointer swap.
+
+use super::history::{Cell, History};
+use super::item_side::{ItemRows, ItemSide};
+use super::user::UserState;
+use super::weighing::Weighing;
+use crate::als::{Factors, Pair, RowScratch, Rows, UserBase};
+use crate::kernel::{AlignedVec, SimdPath, stride_of};
+use crate::publish::{Published, VectorSource, vector_source};
+use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
+
+/// Everything a query needs of a trained model. All but the item side is frozen for its life.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub(crate) id: GenerationId,
+    /// The last event the sweep has seen.
+    pub(crate) frozen_at: EventSeq,
+    /// The moment that decay is reckoned at, for sweeps and fold-ins alike.
+    pub(crate) as_of: Timestamp,
+    /// `None` before the first sweep: there is no model yet.
+    pub(crate) users: Option<UserSide>,
+    pub(crate) items: Published<ItemSide>,
+}
+
+/// What users are solved against, and the rows the sweep solved them to.
+#[derive(Debug)]
+pub(crate) struct UserSide {
+    pub(crate) base: UserBase,
+    pub(crate) factors: Factors,
+    pub(crate) weighing: Weighing,
+    pub(crate) path: SimdPath,
+}
+
+/// Where a solve keeps its numbers between calls, so that none of them allocates.
+#[derive(Debug, Default)]
+pub(crate) struct FoldScratch {
+    pairs: Vec<Pair>,
+    solver: RowScratch,
+}
+
+impl Generation {
+    /// Before the first sweep.
+    pub(crate) fn empty(items: ItemSide) -> Self {
+        Self {
+            id: GenerationId::ZERO,
+            frozen_at: EventSeq::ZERO,
+            as_of: Timestamp::default(),
+            users: None,
+            items: Published::new(std::sync::Arc::new(items)),
+        }
+    }
+
+    /// The vector of `user` in this generation, by the read rule; solved against `items` where need be.
+    /// `None` if there is no model yet.
+    pub(crate) fn vector_of(
+        &self,
+        user: UserIdx,
+        state: &UserState,
+        items: &ItemRows,
+        scratch: &mut FoldScratch,
+    ) -> Option<AlignedVec> {
+        let side = self.users.as_ref()?;
+        let folded = state.folded.as_ref();
+        let source =
+            vector_source(folded.map(|folded| folded.generation), state.seq, self.id, self.frozen_at);
+        Some(match (source, folded) {
+            (VectorSource::Folded, Some(folded)) => folded.vector.clone(),
+            (VectorSource::Swept, _) if user.index() < side.factors.n_rows() => {
+                AlignedVec::from(side.factors.row(user.index()))
+            }
+            _ => side.fold_in(&state.history, self.as_of, items, scratch),
+        })
+    }
+
+    /// As [`vector_of`](Self::vector_of), but only what is at hand: nothing is solved.
+    pub(crate) fn vector_at_hand<'a>(&'a self, user: UserIdx, state: &'a UserState) -> Option<&'a [f32]> {
+        match &state.folded {
+            Some(folded) if folded.generation == self.id => Some(&folded.vector),
+            _ => self.swept_row(user),
+        }
+    }
+
+    /// The row the sweep published for `user`.
+    pub(crate) fn swept_row(&self, user: UserIdx) -> Option<&[f32]> {
+        let factors = &self.users.as_ref()?.factors;
+        (user.index() < factors.n_rows()).then(|| factors.row(user.index()))
+    }
+}
+
+impl UserSide {
+    /// Solves a history against `items`.
+    pub(crate) fn fold_in(
+        &self,
+        history: &History,
+        as_of: Timestamp,
+        items: &ItemRows,
+        scratch: &mut FoldScratch,
+    ) -> AlignedVec {
+        // Items that came after this version have no row in it: they are left to a later solve.
+        let cells = &history.cells()[..known(history.cells(), items.n_items())];
+        let factor = self.weighing.common_factor(history.landmark(), as_of);
+        scratch.pairs.clear();
+        scratch.pairs.extend(cells.iter().map(|cell| self.weighing.pair(cell, factor)));
+        self.solve(&CellRows { cells, items }, scratch, items.stride())
+    }
+
+    /// Solves a taste nobody has a history for; `pairs` in order of `items`.
+    pub(crate) fn fold_in_taste(
+        &self,
+        taste: &[(ItemIdx, Pair)],
+        items: &ItemRows,
+        scratch: &mut FoldScratch,
+    ) -> AlignedVec {
+        scratch.pairs.clear();
+        scratch.pairs.extend(taste.iter().map(|&(_, pair)| pair));
+        self.solve(&TasteRows { taste, items }, scratch, items.stride())
+    }
+
+    fn solve(&self, rows: &impl Rows, scratch: &mut FoldScratch, stride: usize) -> AlignedVec {
+        debug_assert_eq!(stride, stride_of(self.factors.n_factors()));
+        let mut vector = AlignedVec::zeros(stride);
+        self.base.fold_in(self.path, rows, &scratch.pairs, None, &mut scratch.solver, &mut vector);
+        vector
+    }
+}
+
+/// Cells of items below `n_items`: a prefix, as cells are in order of item.
+fn known(cells: &[Cell], n_items: usize) -> usize {
+    match cells.last() {
+        Some(last) if last.item().index() >= n_items => {
+            cells.partition_point(|cell| cell.item().index() < n_items)
+        }
+        _ => cells.len(),
+    }
+}
+
+struct CellRows<'a> {
+    cells: &'a [Cell],
+    items: &'a ItemRows,
+}
+
+impl Rows for CellRows<'_> {
+    fn row(&self, j: usize) -> &[f32] {
+        self.items.row(self.cells[j].item())
+    }
+}
+
+struct TasteRows<'a> {
+    taste: &'a [(ItemIdx, Pair)],
+    items: &'a ItemRows,
+}
+
+impl Rows for TasteRows<'_> {
+    fn row(&self, j: usize) -> &[f32] {
+        self.items.row(self.taste[j].0)
+    }
+}

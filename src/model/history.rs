@@ -1,0 +1,191 @@
+//! A user's weighted history: one cell an item.
+
+use super::weighing::Decay;
+use crate::types::{DayPart, ItemIdx, Signal, Timestamp};
+
+/// Half-lives the sums of a history may run ahead of its landmark before it is moved: 2^40 times a
+/// confidence of 1e9 and any sum of such is still far from the end of `f32`.
+const MAX_HALF_LIVES_AHEAD: f64 = 40.0;
+
+/// What one user did with one item. Sums are kept at the history's landmark (forward decay).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cell {
+    item: ItemIdx,
+    events: u32,
+    weighted_preference: f32,
+    confidence: f32,
+    last_seen: Timestamp,
+    day_parts: [u8; DayPart::COUNT],
+}
+
+impl Cell {
+    fn new(item: ItemIdx) -> Self {
+        Self {
+            item,
+            events: 0,
+            weighted_preference: 0.0,
+            confidence: 0.0,
+            last_seen: Timestamp::from_unix_ms(i64::MIN),
+            day_parts: [0; DayPart::COUNT],
+        }
+    }
+
+    pub(crate) fn item(&self) -> ItemIdx {
+        self.item
+    }
+
+    pub(crate) fn events(&self) -> u32 {
+        self.events
+    }
+
+    /// Σ c·p.
+    pub(crate) fn weighted_preference(&self) -> f32 {
+        self.weighted_preference
+    }
+
+    /// Σ c.
+    pub(crate) fn confidence(&self) -> f32 {
+        self.confidence
+    }
+
+    /// The latest event.
+    pub(crate) fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+
+    fn add(&mut self, fact: Fact, weight: f32) {
+        self.events = self.events.saturating_add(1);
+        self.confidence += fact.signal.confidence() * weight;
+        self.weighted_preference += fact.signal.confidence() * fact.signal.preference() * weight;
+        self.last_seen = self.last_seen.max(fact.at);
+        let part = fact.day_part.index();
+        if self.day_parts[part] == u8::MAX {
+            // Halving all keeps the shape of the histogram.
+            for count in &mut self.day_parts {
+                *count /= 2;
+            }
+        }
+        self.day_parts[part] += 1;
+    }
+
+    /// Takes one event out; the caller drops the cell when the last one goes.
+    fn subtract(&mut self, fact: Fact, weight: f32) {
+        self.events -= 1;
+        let confidence = self.confidence - fact.signal.confidence() * weight;
+        self.weighted_preference -= fact.signal.confidence() * fact.signal.preference() * weight;
+        // Subtraction leaves dust of either sign. A confidence below zero would make the solver's root
+        // NaN, and where no confidence is left there is no preference either.
+        self.confidence = confidence.max(0.0);
+        if self.confidence == 0.0 {
+            self.weighted_preference = 0.0;
+        }
+        let part = fact.day_part.index();
+        self.day_parts[part] = self.day_parts[part].saturating_sub(1);
+    }
+}
+
+/// One event as a history sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Fact {
+    pub(crate) item: ItemIdx,
+    pub(crate) at: Timestamp,
+    pub(crate) signal: Signal,
+    pub(crate) day_part: DayPart,
+}
+
+/// All of a user's cells, in order of item.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct History {
+    landmark: Timestamp,
+    cells: Vec<Cell>,
+}
+
+impl History {
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// The moment at which an event weighs 1.
+    pub(crate) fn landmark(&self) -> Timestamp {
+        self.landmark
+    }
+
+    pub(crate) fn cell(&self, item: ItemIdx) -> Option<&Cell> {
+        self.position(item).ok().map(|at| &self.cells[at])
+    }
+
+    /// Adds one event; says whether it made a new cell.
+    pub(super) fn add(&mut self, fact: Fact, decay: Decay) -> bool {
+        if self.cells.is_empty() {
+            self.landmark = fact.at;
+        } else if decay.half_lives(self.landmark, fact.at) > MAX_HALF_LIVES_AHEAD {
+            self.move_landmark(fact.at, decay);
+        }
+        let weight = decay.weight(self.landmark, fact.at);
+        match self.position(fact.item) {
+            Ok(at) => {
+                self.cells[at].add(fact, weight);
+                false
+            }
+            Err(at) => {
+                let mut cell = Cell::new(fact.item);
+                cell.add(fact, weight);
+                self.cells.insert(at, cell);
+                true
+            }
+        }
+    }
+
+    /// Takes out an event that was added before; `others` are the remaining events of its cell as far as
+    /// they are still at hand. Says whether the cell is gone.
+    ///
+    /// If all the others are at hand the cell is summed anew from them, so the result is bit for bit what
+    /// it would be had the event never been; else the event is subtracted.
+    pub(super) fn remove(
+        &mut self,
+        fact: Fact,
+        others: impl Iterator<Item = Fact> + Clone,
+        decay: Decay,
+    ) -> bool {
+        let Ok(at) = self.position(fact.item) else { return false };
+        if self.cells[at].events <= 1 {
+            self.cells.remove(at);
+            return true;
+        }
+        if others.clone().count() + 1 == self.cells[at].events as usize {
+            let mut cell = Cell::new(fact.item);
+            for other in others {
+                cell.add(other, decay.weight(self.landmark, other.at));
+            }
+            self.cells[at] = cell;
+        } else {
+            self.cells[at].subtract(fact, decay.weight(self.landmark, fact.at));
+        }
+        false
+    }
+
+    /// Drops the cell with the least confidence, other than that of `keep`; ties go to the lower item.
+    pub(super) fn evict_lightest(&mut self, keep: ItemIdx) -> Option<Cell> {
+        let candidates = self.cells.iter().enumerate().filter(|(_, cell)| cell.item != keep);
+        let (at, _) = candidates.min_by(|(_, a), (_, b)| a.confidence.total_cmp(&b.confidence))?;
+        Some(self.cells.remove(at))
+    }
+
+    /// Gives spare memory back before the history is published.
+    pub(super) fn shrink(&mut self) {
+        self.cells.shrink_to_fit();
+    }
+
+    fn position(&self, item: ItemIdx) -> Result<usize, usize> {
+        self.cells.binary_search_by_key(&item, |cell| cell.item)
+    }
+
+    fn move_landmark(&mut self, to: Timestamp, decay: Decay) {
+        let factor = decay.weight(to, self.landmark);
+        for cell in &mut self.cells {
+            cell.confidence *= factor;
+            cell.weighted_preference *= factor;
+        }
+        self.landmark = to;
+    }
+}

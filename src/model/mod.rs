@@ -1,0 +1,32 @@
+//! What is known: histories, who listened to what, the published model.
+//!
+//! Layer 2. Histories are the truth; vectors are a cache of what solving them gives.
+
+mod by_item;
+mod dedupe;
+mod generation;
+mod history;
+mod item_side;
+mod limits;
+mod receipt;
+mod recent;
+mod state;
+mod user;
+mod weighing;
+
+pub(crate) use by_item::ByItem;
+pub(crate) use dedupe::DedupeWindow;
+pub(crate) use generation::{FoldScratch, Generation, UserSide};
+pub(crate) use history::{Cell, Fact, History};
+pub(crate) use item_side::{ItemRows, ItemSide};
+pub use limits::{Limits, Refusal};
+pub(crate) use receipt::Completer;
+pub use receipt::{Outcome, Receipt};
+pub(crate) use recent::{ActionCode, ActionNames, RawEvent, Recent};
+pub(crate) use state::Shared;
+pub(crate) use user::{Change, Folded, UserLimits, UserState};
+pub use weighing::Saturation;
+pub(crate) use weighing::{Decay, Weighing};
+
+#[cfg(test)]
+mod tests;

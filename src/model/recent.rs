@@ -1,0 +1,112 @@
+//! A user's latest events as they came: what undo takes back and sessions are made of.
+
+use std::collections::VecDeque;
+
+use super::history::Fact;
+use crate::types::{ActionKind, ActionName, ItemIdx};
+
+/// How many action names of the host's own an engine tells apart.
+const MAX_ACTION_NAMES: usize = 1_024;
+
+/// A kind of action as a small number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ActionCode(u16);
+
+/// Numbers for the kinds of actions, the host's own included.
+#[derive(Debug, Default)]
+pub(crate) struct ActionNames {
+    custom: Vec<ActionName>,
+}
+
+impl ActionNames {
+    /// Codes of the kinds that every engine knows.
+    const BUILT_IN: usize = 5;
+
+    /// The code of `kind`; `None` if it is one more name than an engine tells apart.
+    pub(crate) fn code(&mut self, kind: &ActionKind) -> Option<ActionCode> {
+        let code = match kind {
+            ActionKind::Listen => 0,
+            ActionKind::Skip => 1,
+            ActionKind::Like => 2,
+            ActionKind::Dislike => 3,
+            ActionKind::Save => 4,
+            ActionKind::Custom(name) => {
+                let known = self.custom.iter().position(|other| other == name);
+                let at = match known {
+                    Some(at) => at,
+                    None if self.custom.len() == MAX_ACTION_NAMES => return None,
+                    None => {
+                        self.custom.push(name.clone());
+                        self.custom.len() - 1
+                    }
+                };
+                Self::BUILT_IN + at
+            }
+        };
+        Some(ActionCode(u16::try_from(code).expect("a thousand names fit")))
+    }
+}
+
+/// One event of a user as it was learned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct RawEvent {
+    pub(crate) fact: Fact,
+    pub(crate) action: ActionCode,
+    /// Whether it stands until it is taken back (a like), rather than happening (a listen).
+    pub(crate) is_statement: bool,
+}
+
+/// The latest events, and the older ones that still stand.
+///
+/// Whoever takes back a like may do so long after the like has left the ring, so statements move to a
+/// list of their own instead of being forgotten; that list is as long as a history may be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Recent {
+    ring: VecDeque<RawEvent>,
+    standing: VecDeque<RawEvent>,
+}
+
+impl Recent {
+    /// Adds the newest event. The oldest beyond `ring_limit` is forgotten, or moved to the standing ones,
+    /// of which the oldest beyond `standing_limit` is forgotten.
+    pub(super) fn push(&mut self, event: RawEvent, ring_limit: usize, standing_limit: usize) {
+        self.ring.push_back(event);
+        while self.ring.len() > ring_limit {
+            if let Some(oldest) = self.ring.pop_front().filter(|oldest| oldest.is_statement) {
+                self.standing.push_back(oldest);
+            }
+        }
+        while self.standing.len() > standing_limit {
+            self.standing.pop_front();
+        }
+    }
+
+    /// Takes out the newest event of this action on this item.
+    pub(super) fn take_newest(&mut self, item: ItemIdx, action: ActionCode) -> Option<RawEvent> {
+        [&mut self.ring, &mut self.standing].into_iter().find_map(|events| {
+            let at = events.iter().rposition(|event| event.fact.item == item && event.action == action)?;
+            events.remove(at)
+        })
+    }
+
+    /// Forgets what was done with an item whose cell was evicted: it can no longer be taken back.
+    pub(super) fn forget_item(&mut self, item: ItemIdx) {
+        self.ring.retain(|event| event.fact.item != item);
+        self.standing.retain(|event| event.fact.item != item);
+    }
+
+    /// What was done with `item`, oldest first, as far as it is still at hand.
+    pub(super) fn of_item(&self, item: ItemIdx) -> impl Iterator<Item = Fact> + Clone + '_ {
+        let all = self.standing.iter().chain(&self.ring);
+        all.map(|event| event.fact).filter(move |fact| fact.item == item)
+    }
+
+    /// The latest events, newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &RawEvent> {
+        self.ring.iter().rev()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ring.len() + self.standing.len()
+    }
+}

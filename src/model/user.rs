@@ -1,0 +1,90 @@
+//! All that is known of one user, published as a whole.
+
+use super::history::{Fact, History};
+use super::recent::{ActionCode, RawEvent, Recent};
+use super::weighing::Decay;
+use crate::kernel::AlignedVec;
+use crate::publish::Sequenced;
+use crate::types::{EventSeq, GenerationId, ItemIdx, ItemVersion};
+
+/// A user's history and, beside it, the vector it was last solved to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UserState {
+    pub(crate) seq: EventSeq,
+    pub(crate) history: History,
+    pub(crate) recent: Recent,
+    pub(crate) folded: Option<Folded>,
+}
+
+/// The solution of a history against one generation's items.
+#[derive(Debug, Clone)]
+pub(crate) struct Folded {
+    pub(crate) generation: GenerationId,
+    pub(crate) items: ItemVersion,
+    pub(crate) vector: AlignedVec,
+}
+
+/// What an event did to a history, for those who keep indexes over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Change {
+    /// A cell of the event's item was made.
+    pub(crate) new_cell: bool,
+    /// The cell of the event's item is gone.
+    pub(crate) cell_gone: bool,
+    /// Another item's cell was dropped to make room.
+    pub(crate) evicted: Option<ItemIdx>,
+}
+
+/// How much a user's state may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UserLimits {
+    pub(crate) max_history: usize,
+    pub(crate) recent_events: usize,
+}
+
+impl Sequenced for UserState {
+    fn seq(&self) -> EventSeq {
+        self.seq
+    }
+}
+
+impl UserState {
+    /// A copy to change. It has no vector: a vector beside a history always knows all of it.
+    pub(crate) fn without_vector(&self) -> Self {
+        Self { seq: self.seq, history: self.history.clone(), recent: self.recent.clone(), folded: None }
+    }
+
+    /// Adds an event.
+    pub(crate) fn add(&mut self, event: RawEvent, limits: UserLimits, decay: Decay) -> Change {
+        let new_cell = self.history.add(event.fact, decay);
+        self.recent.push(event, limits.recent_events, limits.max_history);
+        let mut evicted = None;
+        if self.history.cells().len() > limits.max_history {
+            evicted = self.history.evict_lightest(event.fact.item).map(|cell| cell.item());
+            if let Some(item) = evicted {
+                self.recent.forget_item(item);
+            }
+        }
+        Change { new_cell, cell_gone: false, evicted }
+    }
+
+    /// Takes back the newest event of this action on this item; `None` if there is none to take back.
+    pub(crate) fn undo(&mut self, item: ItemIdx, action: ActionCode, decay: Decay) -> Option<(Fact, Change)> {
+        let event = self.recent.take_newest(item, action)?;
+        let cell_gone = self.history.remove(event.fact, self.recent.of_item(item), decay);
+        Some((event.fact, Change { cell_gone, ..Change::default() }))
+    }
+
+    /// Gives spare memory back before the state is published.
+    pub(crate) fn shrink(&mut self) {
+        self.history.shrink();
+    }
+
+    /// Memory held, in bytes: near enough for a cap.
+    pub(crate) fn n_bytes(&self) -> usize {
+        size_of::<Self>()
+            + size_of_val(self.history.cells())
+            + self.recent.len() * size_of::<RawEvent>()
+            + self.folded.as_ref().map_or(0, |folded| size_of_val(&*folded.vector))
+    }
+}

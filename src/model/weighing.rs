@@ -1,0 +1,85 @@
+//! From what a history holds to what the solver takes: decay and saturation.
+
+use std::time::Duration;
+
+use super::history::Cell;
+use crate::als::Pair;
+use crate::types::Timestamp;
+
+/// How the confidence of repeated events adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Saturation {
+    /// Ten plays count ten times one play.
+    None,
+    /// The sum `s` of confidences counts as `ln(1 + s)`: the tenth play says less than the first.
+    #[default]
+    Log,
+}
+
+/// Forward decay: an event weighs `2^(age of the landmark / half-life)` when it is added and everything
+/// is divided by one common factor when it is read, so that time passing touches no cell.
+///
+/// Cormode, Shkapenyuk, Srivastava & Xu, "Forward Decay" (ICDE 2009).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Decay {
+    half_life_ms: Option<f64>,
+}
+
+impl Decay {
+    pub(crate) fn new(half_life: Option<Duration>) -> Self {
+        Self { half_life_ms: half_life.map(|half_life| half_life.as_secs_f64() * 1e3) }
+    }
+
+    /// Half-lives from `from` to `to`; 0 without decay.
+    pub(super) fn half_lives(self, from: Timestamp, to: Timestamp) -> f64 {
+        self.half_life_ms.map_or(0.0, |half_life| ms_between(from, to) / half_life)
+    }
+
+    /// The weight at `landmark` of an event at `at`: 1 for the landmark itself, 2 a half-life later.
+    pub(crate) fn weight(self, landmark: Timestamp, at: Timestamp) -> f32 {
+        exp2(self.half_lives(landmark, at))
+    }
+}
+
+/// What turns a [`Cell`] into the solver's [`Pair`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Weighing {
+    pub(crate) decay: Decay,
+    pub(crate) saturation: Saturation,
+}
+
+impl Weighing {
+    /// The factor that brings sums kept at `landmark` to the moment `as_of`.
+    pub(crate) fn common_factor(self, landmark: Timestamp, as_of: Timestamp) -> f32 {
+        self.decay.weight(as_of, landmark)
+    }
+
+    /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).
+    pub(crate) fn pair(self, cell: &Cell, factor: f32) -> Pair {
+        self.saturate(Pair::from_sums(cell.confidence() * factor, cell.weighted_preference() * factor))
+    }
+
+    /// A pair with its confidence saturated and its preference kept.
+    pub(crate) fn saturate(self, pair: Pair) -> Pair {
+        match self.saturation {
+            Saturation::None => pair,
+            Saturation::Log if pair.confidence() > 0.0 => {
+                let saturated = libm::log1pf(pair.confidence());
+                Pair::from_sums(saturated, pair.weighted_preference() * (saturated / pair.confidence()))
+            }
+            Saturation::Log => Pair::default(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a millisecond more or less does not matter to decay")]
+fn ms_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.unix_ms().saturating_sub(from.unix_ms()) as f64
+}
+
+/// Two to the power of `exponent`, held within what a product of confidences survives.
+#[expect(clippy::cast_possible_truncation, reason = "the clamp keeps it in the range of f32")]
+fn exp2(exponent: f64) -> f32 {
+    libm::exp2(exponent.clamp(-100.0, 60.0)) as f32
+}

@@ -1,0 +1,177 @@
+//! One builder for every question whose answer is a list of items.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use super::answer::{Provenance, QueryError, Recommendation, Recommendations, Source};
+use super::view::View;
+use crate::kernel::AlignedVec;
+use crate::search::{top_by_cosine, top_by_product, top_by_value};
+use crate::types::{EventSeq, ItemId, ItemIdx};
+
+/// Items of a list if [`ItemQuery::limit`] is not called.
+const DEFAULT_LIMIT: usize = 10;
+
+/// What the items of a list are ranked by.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Personal(AlignedVec),
+    Taste(AlignedVec),
+    Similar(ItemId),
+    Popular(Source),
+}
+
+type Filter<'v> = Box<dyn Fn(&ItemId) -> bool + 'v>;
+
+/// A question whose answer is a list of items, best first: say what may be in it, then
+/// [`run`](Self::run) it.
+///
+/// Whatever leaves items out acts before the best are chosen: a list is as long as its
+/// [`limit`](Self::limit) whenever that many items are allowed.
+pub struct ItemQuery<'v> {
+    view: &'v View,
+    target: Target,
+    limit: usize,
+    known: Vec<ItemIdx>,
+    allow_known: bool,
+    exclude: HashSet<ItemIdx>,
+    only: Option<Vec<ItemIdx>>,
+    filter: Option<Filter<'v>>,
+    user_seq: EventSeq,
+}
+
+impl fmt::Debug for ItemQuery<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ItemQuery")
+            .field("target", &self.target)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'v> ItemQuery<'v> {
+    pub(super) fn new(view: &'v View, target: Target) -> Self {
+        Self {
+            view,
+            target,
+            limit: DEFAULT_LIMIT,
+            known: Vec::new(),
+            allow_known: false,
+            exclude: HashSet::new(),
+            only: None,
+            filter: None,
+            user_seq: EventSeq::ZERO,
+        }
+    }
+
+    /// Items in ascending order that the list leaves out unless known ones are allowed.
+    pub(super) fn with_known(self, known: Vec<ItemIdx>) -> Self {
+        debug_assert!(known.is_sorted());
+        Self { known, ..self }
+    }
+
+    pub(super) fn as_of(self, user_seq: EventSeq) -> Self {
+        Self { user_seq, ..self }
+    }
+
+    /// At most so many items; default 10.
+    #[must_use]
+    pub fn limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Also items that the user knows (or that the taste names).
+    #[must_use]
+    pub fn allow_known(self) -> Self {
+        Self { allow_known: true, ..self }
+    }
+
+    /// None of these. May be called several times.
+    #[must_use]
+    pub fn exclude<I: Into<ItemId>>(mut self, items: impl IntoIterator<Item = I>) -> Self {
+        let view = self.view;
+        self.exclude.extend(items.into_iter().filter_map(|item| view.item_idx(&item.into())));
+        self
+    }
+
+    /// Only these. Called twice, only what is in both.
+    #[must_use]
+    pub fn only<I: Into<ItemId>>(mut self, items: impl IntoIterator<Item = I>) -> Self {
+        let mut only: Vec<_> =
+            items.into_iter().filter_map(|item| self.view.item_idx(&item.into())).collect();
+        only.sort_unstable();
+        only.dedup();
+        if let Some(before) = &self.only {
+            only.retain(|item| before.binary_search(item).is_ok());
+        }
+        self.only = Some(only);
+        self
+    }
+
+    /// Only what `keep` accepts. It is asked of items that would otherwise be in the list, on the calling
+    /// thread; the list is the same as if it had been asked of all. Called twice, both must accept.
+    #[must_use]
+    pub fn filter(mut self, keep: impl Fn(&ItemId) -> bool + 'v) -> Self {
+        self.filter = Some(match self.filter.take() {
+            None => Box::new(keep),
+            Some(before) => Box::new(move |item| before(item) && keep(item)),
+        });
+        self
+    }
+
+    /// The answer. Runs on the calling thread, blocks on nothing, and takes a time in proportion to the
+    /// number of items.
+    ///
+    /// # Errors
+    /// [`QueryError::UnknownItem`] and [`QueryError::NoItemVector`] for
+    /// [`View::similar`] to an item that nothing can be similar to; all other questions have an answer.
+    pub fn run(self) -> Result<Recommendations, QueryError> {
+        let view = self.view;
+        let (hits, source) = match &self.target {
+            Target::Personal(vector) => (self.by_product(vector), Source::Personal),
+            Target::Taste(vector) => (self.by_product(vector), Source::Taste),
+            Target::Similar(item) => (self.by_similarity(item)?, Source::Similarity),
+            Target::Popular(source) => {
+                (top_by_value(&view.items.popularity, self.limit, |row| self.allows(row)), *source)
+            }
+        };
+        let pick = |(score, row)| Recommendation { item: view.item_id(ItemIdx::new(row)), score };
+        let provenance = Provenance {
+            source,
+            generation: view.generation.id,
+            items: view.items.version,
+            user_seq: self.user_seq,
+        };
+        Ok(Recommendations::new(hits.into_iter().map(pick).collect(), provenance))
+    }
+
+    fn by_product(&self, vector: &[f32]) -> Vec<(f32, u32)> {
+        let rows = &self.view.items.rows;
+        match &self.only {
+            // Few items: score them one by one rather than all.
+            Some(only) => {
+                let chunks = only.iter().map(|&item| (item.index(), rows.row(item)));
+                top_by_product(self.view.path, vector, chunks, self.limit, |row| self.allows(row))
+            }
+            None => top_by_product(self.view.path, vector, rows.chunks(), self.limit, |row| self.allows(row)),
+        }
+    }
+
+    fn by_similarity(&self, item: &ItemId) -> Result<Vec<(f32, u32)>, QueryError> {
+        let idx = self.view.item_idx(item).ok_or_else(|| QueryError::UnknownItem { item: item.clone() })?;
+        let vector =
+            self.view.item_vector(idx).ok_or_else(|| QueryError::NoItemVector { item: item.clone() })?;
+        let keep = |row| row != idx.get() && self.allows(row);
+        Ok(top_by_cosine(self.view.path, vector, self.view.items.rows.chunks(), self.limit, keep))
+    }
+
+    fn allows(&self, row: u32) -> bool {
+        let item = ItemIdx::new(row);
+        (self.allow_known || self.known.binary_search(&item).is_err())
+            && !self.exclude.contains(&item)
+            && self.only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
+            && self.filter.as_ref().is_none_or(|keep| {
+                keep(self.view.shared.item_ids.key(row).expect("every row of a view has its key"))
+            })
+    }
+}

@@ -1,0 +1,146 @@
+//! One user, pinned.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use super::answer::{ColdCause, HistoryEntry, QueryError, SimilarUser};
+use super::items::{ItemQuery, Target};
+use super::view::{View, telling};
+use crate::kernel::{AlignedVec, TopK, dot};
+use crate::model::UserState;
+use crate::types::{EventSeq, ItemId, UserId, UserIdx};
+
+/// A user at one moment: their history is pinned, so that everything asked of one `UserView` agrees.
+///
+/// Their vector is taken ready-made where there is one of this view's generation, and solved from the
+/// history, on the calling thread and once, where there is not.
+#[derive(Debug)]
+pub struct UserView<'v> {
+    view: &'v View,
+    id: UserId,
+    known: Option<(UserIdx, Arc<UserState>)>,
+    vector: OnceCell<Option<AlignedVec>>,
+}
+
+impl<'v> UserView<'v> {
+    pub(super) fn new(view: &'v View, id: UserId) -> Self {
+        let idx = view.shared.user_ids.get(&id).map(UserIdx::new);
+        let known = idx.and_then(|idx| view.shared.user(idx).map(|state| (idx, state)));
+        Self { view, id, known, vector: OnceCell::new() }
+    }
+
+    /// The user's id.
+    pub fn id(&self) -> &UserId {
+        &self.id
+    }
+
+    /// Whether the engine has learned anything of this user.
+    pub fn is_known(&self) -> bool {
+        self.known.is_some()
+    }
+
+    /// The user's last event that this view knows of; zero for an unknown user.
+    pub fn seq(&self) -> EventSeq {
+        self.known.as_ref().map_or(EventSeq::ZERO, |(_, state)| state.seq)
+    }
+
+    /// Items for this user: new to them, unless [`ItemQuery::allow_known`] is called.
+    ///
+    /// A user nothing is known of gets the popular items, and the answer says so
+    /// ([`Source::Cold`](super::Source::Cold)).
+    pub fn recommend(&self) -> ItemQuery<'v> {
+        let query = match self.vector() {
+            Some(vector) => ItemQuery::new(self.view, Target::Personal(vector.clone())),
+            None => ItemQuery::new(self.view, Target::Popular(super::Source::Cold(self.cold_cause()))),
+        };
+        let cells = self.known.as_ref().map(|(_, state)| state.history.cells());
+        let known = cells.unwrap_or_default().iter().map(|cell| cell.item()).collect();
+        query.with_known(known).as_of(self.seq())
+    }
+
+    /// What the user would score each of `items`, in their order, on the scale of
+    /// [`Source::Personal`](super::Source::Personal). `None` for an item that is not known, and for all if
+    /// there is nothing personal to go on.
+    pub fn estimate<I: Into<ItemId>>(&self, items: impl IntoIterator<Item = I>) -> Vec<Option<f32>> {
+        let vector = self.vector();
+        let score = |item: I| {
+            let item = self.view.item_idx(&item.into())?;
+            Some(dot(self.view.path, vector?, self.view.items.rows.row(item)))
+        };
+        items.into_iter().map(score).collect()
+    }
+
+    /// The `limit` users whose vectors point the same way. Looks at every user: some tens of nanoseconds
+    /// each, on the calling thread; a user who has been silent since the last sweep is seen as the sweep
+    /// saw them.
+    ///
+    /// # Errors
+    /// [`QueryError::NoUserVector`] if there is nothing to compare.
+    pub fn similar(&self, limit: usize) -> Result<Vec<SimilarUser>, QueryError> {
+        let missing = || QueryError::NoUserVector { user: self.id.clone() };
+        let (vector, (own, _)) =
+            (self.vector().ok_or_else(missing)?, self.known.as_ref().ok_or_else(missing)?);
+        let (view, norm) = (self.view, self.norm(vector));
+        let mut top = TopK::new(limit);
+        for row in (0..view.shared.user_ids.len()).filter(|&row| row != own.get()) {
+            let Some(state) = view.shared.user(UserIdx::new(row)) else { continue };
+            if let Some(other) = view.generation.vector_at_hand(UserIdx::new(row), &state) {
+                // Zero over zero is NaN, which no list keeps.
+                top.push(dot(view.path, vector, other) / (norm * self.norm(other)), row);
+            }
+        }
+        let similar = top.into_sorted().into_iter().map(|(score, row)| SimilarUser {
+            user: view.shared.user_ids.key(row).expect("every row has its key").clone(),
+            score,
+        });
+        Ok(similar.collect())
+    }
+
+    /// The user's history, in order of when the engine first met each item.
+    pub fn history(&self) -> Vec<HistoryEntry> {
+        let Some((_, state)) = &self.known else { return Vec::new() };
+        let side = self.view.generation.users.as_ref();
+        let factor = side.map_or(1.0, |side| {
+            side.weighing.common_factor(state.history.landmark(), self.view.generation.as_of)
+        });
+        let entry = |cell: &crate::model::Cell| {
+            let confidence = cell.confidence();
+            HistoryEntry {
+                item: self
+                    .view
+                    .shared
+                    .item_ids
+                    .key(cell.item().get())
+                    .expect("every row has its key")
+                    .clone(),
+                events: cell.events(),
+                preference: if confidence > 0.0 { cell.weighted_preference() / confidence } else { 0.0 },
+                confidence: confidence * factor,
+                last_seen: cell.last_seen(),
+            }
+        };
+        state.history.cells().iter().map(entry).collect()
+    }
+
+    fn vector(&self) -> Option<&AlignedVec> {
+        let solve = || {
+            let (idx, state) = self.known.as_ref()?;
+            let items = &self.view.items.rows;
+            View::with_scratch(|scratch| self.view.generation.vector_of(*idx, state, items, scratch))
+                .and_then(telling)
+        };
+        self.vector.get_or_init(solve).as_ref()
+    }
+
+    fn norm(&self, vector: &[f32]) -> f32 {
+        dot(self.view.path, vector, vector).sqrt()
+    }
+
+    fn cold_cause(&self) -> ColdCause {
+        match &self.known {
+            None => ColdCause::UnknownUser,
+            Some(_) if !self.view.has_model() => ColdCause::NoModel,
+            Some(_) => ColdCause::NothingKnown,
+        }
+    }
+}

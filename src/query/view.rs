@@ -1,0 +1,137 @@
+//! A consistent picture of the model.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use super::answer::{QueryError, Recommendations, Source};
+use super::items::{ItemQuery, Target};
+use super::taste::{self, TasteError};
+use super::user::UserView;
+use crate::kernel::{AlignedVec, SimdPath};
+use crate::model::{FoldScratch, Generation, ItemSide, Shared};
+use crate::types::{GenerationId, ItemId, ItemIdx, ItemVersion, UserId};
+
+thread_local! {
+    /// A reader that has to solve does so in memory it has used before.
+    static SCRATCH: RefCell<FoldScratch> = RefCell::default();
+}
+
+/// The model at one moment: one generation and one version of its items, pinned until it is dropped.
+///
+/// Taking one costs some tens of nanoseconds, holding one costs the memory of its generation once that is
+/// no longer current: take one a request. A view pins the items; a user is pinned by [`user`](Self::user),
+/// so that everything asked of one [`UserView`] agrees, while two calls of `user` may see an event between
+/// them.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub(super) generation: Arc<Generation>,
+    pub(super) items: Arc<ItemSide>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) pool: Arc<ThreadPool>,
+    pub(super) path: SimdPath,
+}
+
+impl View {
+    pub(super) fn new(shared: Arc<Shared>, pool: Arc<ThreadPool>, path: SimdPath) -> Self {
+        let generation = shared.current.load();
+        let items = generation.items.load();
+        Self { generation, items, shared, pool, path }
+    }
+
+    /// The generation this view reads; zero before the first sweep.
+    pub fn generation(&self) -> GenerationId {
+        self.generation.id
+    }
+
+    /// The version of the items within the generation.
+    pub fn item_version(&self) -> ItemVersion {
+        self.items.version
+    }
+
+    /// Items this view knows.
+    pub fn n_items(&self) -> usize {
+        self.items.n_items()
+    }
+
+    /// Whether a sweep has been published: without one every answer is cold.
+    pub fn has_model(&self) -> bool {
+        self.generation.users.is_some()
+    }
+
+    /// A user as they are now, known or not.
+    pub fn user(&self, user: impl Into<UserId>) -> UserView<'_> {
+        UserView::new(self, user.into())
+    }
+
+    /// Recommendations for a taste that belongs to nobody: items and how much each counts, in the unit of
+    /// a listen's confidence. A negative weight says "nothing like this". Items not known are left out;
+    /// the items named are not recommended unless [`ItemQuery::allow_known`] is called.
+    ///
+    /// Solves on the calling thread, as a user's fold-in does.
+    ///
+    /// # Errors
+    /// [`TasteError::Weight`] if a weight is not a finite number.
+    pub fn taste<I: Into<ItemId>>(
+        &self,
+        items: impl IntoIterator<Item = (I, f32)>,
+    ) -> Result<ItemQuery<'_>, TasteError> {
+        taste::query(self, items)
+    }
+
+    /// Items whose listeners are the listeners of `item`: by the cosine of their vectors.
+    pub fn similar(&self, item: impl Into<ItemId>) -> ItemQuery<'_> {
+        ItemQuery::new(self, Target::Similar(item.into()))
+    }
+
+    /// The items with the most listeners.
+    pub fn popular(&self) -> ItemQuery<'_> {
+        ItemQuery::new(self, Target::Popular(Source::Popularity))
+    }
+
+    /// `limit` recommendations for each of `users`, in their order, as by
+    /// [`UserView::recommend`]. Runs on the engine's pool and blocks the calling thread; while a sweep
+    /// runs, it shares the pool with it.
+    ///
+    /// # Errors
+    /// As [`ItemQuery::run`].
+    pub fn recommend_batch(
+        &self,
+        users: &[UserId],
+        limit: usize,
+    ) -> Result<Vec<Recommendations>, QueryError> {
+        self.pool
+            .install(|| users.par_iter().map(|user| self.user(user).recommend().limit(limit).run()).collect())
+    }
+
+    pub(super) fn item_idx(&self, item: &ItemId) -> Option<ItemIdx> {
+        let row = self.shared.item_ids.get(item)?;
+        // An item that came after this view was taken is not part of it.
+        ((row as usize) < self.items.n_items()).then(|| ItemIdx::new(row))
+    }
+
+    pub(super) fn item_id(&self, item: ItemIdx) -> ItemId {
+        self.shared.item_ids.key(item.get()).expect("every row of a view has its key").clone()
+    }
+
+    /// The item's vector; `None` if it has none yet.
+    pub(super) fn item_vector(&self, item: ItemIdx) -> Option<&[f32]> {
+        Some(self.items.rows.row(item)).filter(|row| !is_zero(row))
+    }
+
+    pub(super) fn with_scratch<T>(solve: impl FnOnce(&mut FoldScratch) -> T) -> T {
+        SCRATCH.with_borrow_mut(solve)
+    }
+}
+
+/// Whether a vector says nothing.
+pub(super) fn is_zero(vector: &[f32]) -> bool {
+    vector.iter().all(|&value| value == 0.0)
+}
+
+/// A vector that says something.
+pub(super) fn telling(vector: AlignedVec) -> Option<AlignedVec> {
+    (!is_zero(&vector)).then_some(vector)
+}

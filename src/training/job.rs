@@ -1,0 +1,155 @@
+//! One training run: freeze, sweep, gate.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use rayon::ThreadPool;
+use thiserror::Error;
+
+use super::freezer::freeze_input;
+use super::gate::{self, GateRefusal};
+use crate::als::{Als, AlsParams, Factors, Gramian, SweepError, TrainedModel};
+use crate::kernel::SimdPath;
+use crate::model::{ItemRows, Shared, UserState, Weighing};
+use crate::publish::Freeze;
+use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp};
+
+/// Everything a training run needs, taken at the moment of the freeze.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) freeze: Arc<Freeze<UserState>>,
+    pub(crate) params: AlsParams,
+    pub(crate) path: SimdPath,
+    pub(crate) weighing: Weighing,
+    pub(crate) as_of: Timestamp,
+    pub(crate) n_users: u32,
+    pub(crate) n_items: usize,
+    /// Where the sweeps start from; zero rows start at random.
+    pub(crate) items: ItemRows,
+    pub(crate) n_sweeps: usize,
+    pub(crate) norm_before: Option<f64>,
+    /// The by-item index at the freeze: what counts as solved once this is published.
+    pub(crate) confidences: Vec<f64>,
+    pub(crate) cancel: Arc<AtomicBool>,
+    pub(crate) began: Instant,
+}
+
+/// A trained model that has passed the gate, ready to be published.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) model: TrainedModel,
+    pub(crate) user_gramian: Gramian,
+    pub(crate) item_gramian: Gramian,
+    pub(crate) norm: f64,
+    pub(crate) frozen_at: EventSeq,
+    pub(crate) as_of: Timestamp,
+    pub(crate) n_users: u32,
+    pub(crate) confidences: Vec<f64>,
+    pub(crate) report: SweepReport,
+}
+
+/// What a training run did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct SweepReport {
+    /// The generation it published.
+    pub generation: GenerationId,
+    /// The last event it has seen.
+    pub frozen_at: EventSeq,
+    /// Users it solved.
+    pub n_users: usize,
+    /// Items it solved.
+    pub n_items: usize,
+    /// User–item pairs it learned from.
+    pub n_pairs: usize,
+    /// Sweeps over both sides.
+    pub n_sweeps: usize,
+    /// The objective after them (`docs::numerics`); the last pass over the users lowers it further.
+    pub objective: f64,
+    /// From the freeze to the candidate, waiting for the pool included.
+    pub duration: Duration,
+}
+
+/// Why a training run gave no model. The model in use stays in use.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum TrainingError {
+    /// No user has any history.
+    #[error("there is nothing to learn from yet; send events first")]
+    NothingToLearn,
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Cancelled,
+    /// A solve failed.
+    #[error("the sweep failed")]
+    Solve(#[source] SweepError),
+    /// The gate refused the candidate.
+    #[error("the candidate was not published")]
+    Refused(#[from] GateRefusal),
+    /// The run panicked: a bug of this crate.
+    #[error("the sweep panicked: {message}; please report it")]
+    Panicked {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl Job {
+    /// Runs on a thread of `pool`; checks `cancel` between chunks of rows.
+    pub(crate) fn run(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+        let input =
+            freeze_input(&self.shared, &self.freeze, (self.n_users, self.n_items), self.weighing, self.as_of);
+        if input.n_pairs() == 0 {
+            return Err(TrainingError::NothingToLearn);
+        }
+        let mut als = Als::warm(self.params.clone(), self.n_users as usize, self.n_items, &self.start())
+            .map_err(TrainingError::Solve)?
+            .on(self.path)
+            .cancel_with(Arc::clone(&self.cancel));
+        for _ in 0..self.n_sweeps {
+            als.sweep(&input, pool).map_err(solve_error)?;
+        }
+        let objective = als.objective(&input, pool).map_err(solve_error)?;
+        let model = als.finish(&input, pool).map_err(solve_error)?;
+        let norm = gate::rms_norm(model.item_factors());
+        gate::check(self.norm_before, norm)?;
+        Ok(Candidate {
+            user_gramian: Gramian::of(self.path, model.user_factors(), pool),
+            item_gramian: Gramian::of(self.path, model.item_factors(), pool),
+            norm,
+            frozen_at: self.freeze.at(),
+            as_of: self.as_of,
+            n_users: self.n_users,
+            report: SweepReport {
+                generation: GenerationId::ZERO,
+                frozen_at: self.freeze.at(),
+                n_users: self.n_users as usize,
+                n_items: self.n_items,
+                n_pairs: input.n_pairs(),
+                n_sweeps: self.n_sweeps,
+                objective,
+                duration: self.began.elapsed(),
+            },
+            confidences: self.confidences,
+            model,
+        })
+    }
+
+    fn start(&self) -> Factors {
+        let mut start = Factors::zeros(self.n_items, self.params.n_factors());
+        for row in 0..self.n_items.min(self.items.n_items()) {
+            let item = ItemIdx::new(u32::try_from(row).expect("items are capped at u32"));
+            start.row_mut(row).copy_from_slice(self.items.row(item));
+        }
+        start
+    }
+}
+
+fn solve_error(error: SweepError) -> TrainingError {
+    match error {
+        SweepError::Cancelled => TrainingError::Cancelled,
+        error => TrainingError::Solve(error),
+    }
+}

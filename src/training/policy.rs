@@ -1,0 +1,146 @@
+//! When to sweep.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What a [`SweepPolicy`] is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct SweepContext {
+    /// Events learned since the input of the last sweep was frozen, or ever if there was none.
+    pub events_since: u64,
+    /// Time since the last sweep began; `None` if there was none.
+    pub time_since: Option<Duration>,
+    /// How far the Gramian of the items has moved since the sweep, relative to its size (Frobenius norm).
+    /// User vectors are solved against the Gramian as it was.
+    pub gramian_moved: f64,
+}
+
+/// What a [`SweepPolicy`] answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepDecision {
+    /// Not now.
+    Wait,
+    /// Begin a sweep.
+    Sweep,
+}
+
+/// Decides when a sweep begins.
+///
+/// Asked on the writer thread after each batch of events and a few times a second, never while a sweep is
+/// under way; it should answer in well under a microsecond. A panic is caught, counted, and taken as
+/// [`SweepDecision::Wait`]. [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it.
+pub trait SweepPolicy: fmt::Debug + Send + Sync + 'static {
+    /// Whether to sweep now.
+    fn decide(&self, context: &SweepContext) -> SweepDecision;
+}
+
+/// Never sweeps by itself: the host calls for each sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NeverSweep;
+
+impl SweepPolicy for NeverSweep {
+    fn decide(&self, _context: &SweepContext) -> SweepDecision {
+        SweepDecision::Wait
+    }
+}
+
+/// Sweeps after a time, a number of events, or a movement of the model, whichever comes first: the default
+/// is 30 minutes, 50,000 events, or the items' Gramian having moved by 5 %.
+///
+/// The very first sweep comes after [`first_after`](Self::first_after) events (1,000), so that a new
+/// engine soon has a model. Without any new event there is never a sweep.
+///
+/// ```
+/// use segue::SweepEvery;
+///
+/// let policy = SweepEvery::minutes(10).or_events(20_000).first_after(500);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SweepEvery {
+    time: Option<Duration>,
+    events: Option<u64>,
+    gramian_moved: Option<f64>,
+    first_after: u64,
+}
+
+impl Default for SweepEvery {
+    fn default() -> Self {
+        Self::minutes(30).or_events(50_000).or_gramian_moved(0.05)
+    }
+}
+
+impl SweepEvery {
+    /// Every so often.
+    pub fn time(time: Duration) -> Self {
+        Self { time: Some(time), events: None, gramian_moved: None, first_after: 1_000 }
+    }
+
+    /// Every so many minutes.
+    pub fn minutes(minutes: u64) -> Self {
+        Self::time(Duration::from_secs(minutes.saturating_mul(60)))
+    }
+
+    /// Every so many events.
+    pub fn events(events: u64) -> Self {
+        Self { time: None, events: Some(events), gramian_moved: None, first_after: 1_000 }
+    }
+
+    /// Or after so many events.
+    #[must_use]
+    pub fn or_events(self, events: u64) -> Self {
+        Self { events: Some(events), ..self }
+    }
+
+    /// Or once the items' Gramian has moved by this share (0.05 is 5 %).
+    #[must_use]
+    pub fn or_gramian_moved(self, share: f64) -> Self {
+        Self { gramian_moved: Some(share), ..self }
+    }
+
+    /// The number of events after which the first sweep of a new engine comes.
+    #[must_use]
+    pub fn first_after(self, events: u64) -> Self {
+        Self { first_after: events, ..self }
+    }
+}
+
+impl SweepPolicy for SweepEvery {
+    fn decide(&self, context: &SweepContext) -> SweepDecision {
+        let due = match context.time_since {
+            None => context.events_since >= self.first_after,
+            Some(time_since) => {
+                self.time.is_some_and(|time| time_since >= time)
+                    || self.events.is_some_and(|events| context.events_since >= events)
+                    || self.gramian_moved.is_some_and(|share| context.gramian_moved >= share)
+            }
+        };
+        if due && context.events_since > 0 { SweepDecision::Sweep } else { SweepDecision::Wait }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(events_since: u64, minutes_since: Option<u64>, gramian_moved: f64) -> SweepContext {
+        let time_since = minutes_since.map(|minutes| Duration::from_secs(60 * minutes));
+        SweepContext { events_since, time_since, gramian_moved }
+    }
+
+    #[test]
+    fn whichever_comes_first_begins_a_sweep() {
+        let policy = SweepEvery::minutes(30).or_events(100).or_gramian_moved(0.05).first_after(10);
+        for (context, expected) in [
+            (context(9, None, 1.0), SweepDecision::Wait),
+            (context(10, None, 0.0), SweepDecision::Sweep),
+            (context(99, Some(29), 0.049), SweepDecision::Wait),
+            (context(100, Some(0), 0.0), SweepDecision::Sweep),
+            (context(1, Some(30), 0.0), SweepDecision::Sweep),
+            (context(1, Some(0), 0.05), SweepDecision::Sweep),
+            (context(0, Some(60), 1.0), SweepDecision::Wait),
+        ] {
+            assert_eq!(policy.decide(&context), expected, "{context:?}");
+        }
+    }
+}
