@@ -55,8 +55,10 @@ impl Cell {
 
     fn add(&mut self, fact: Fact, weight: f32) {
         self.events = self.events.saturating_add(1);
-        self.confidence += fact.signal.confidence() * weight;
-        self.weighted_preference += fact.signal.confidence() * fact.signal.preference() * weight;
+        // The weighted confidence first: where that underflows to 0 there is no preference either.
+        let confidence = fact.signal.confidence() * weight;
+        self.confidence += confidence;
+        self.weighted_preference += confidence * fact.signal.preference();
         self.last_seen = self.last_seen.max(fact.at);
         let part = fact.day_part.index();
         if self.day_parts[part] == u8::MAX {
@@ -68,17 +70,22 @@ impl Cell {
         self.day_parts[part] += 1;
     }
 
-    /// Takes one event out; the caller drops the cell when the last one goes.
-    fn subtract(&mut self, fact: Fact, weight: f32) {
-        self.events -= 1;
-        let confidence = self.confidence - fact.signal.confidence() * weight;
-        self.weighted_preference -= fact.signal.confidence() * fact.signal.preference() * weight;
-        // Subtraction leaves dust of either sign. A confidence below zero would make the solver's root
-        // NaN, and where no confidence is left there is no preference either.
-        self.confidence = confidence.max(0.0);
+    /// Subtraction and rescaling leave dust. A confidence below zero would make the solver's root NaN, and
+    /// where no confidence is left there is no preference either.
+    fn sweep_dust(&mut self) {
+        self.confidence = self.confidence.max(0.0);
         if self.confidence == 0.0 {
             self.weighted_preference = 0.0;
         }
+    }
+
+    /// Takes one event out; the caller drops the cell when the last one goes.
+    fn subtract(&mut self, fact: Fact, weight: f32) {
+        self.events -= 1;
+        let confidence = fact.signal.confidence() * weight;
+        self.confidence -= confidence;
+        self.weighted_preference -= confidence * fact.signal.preference();
+        self.sweep_dust();
         let part = fact.day_part.index();
         self.day_parts[part] = self.day_parts[part].saturating_sub(1);
     }
@@ -185,6 +192,7 @@ impl History {
         for cell in &mut self.cells {
             cell.confidence *= factor;
             cell.weighted_preference *= factor;
+            cell.sweep_dust();
         }
         self.landmark = to;
     }

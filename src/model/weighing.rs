@@ -57,7 +57,12 @@ impl Weighing {
 
     /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).
     pub(crate) fn pair(self, cell: &Cell, factor: f32) -> Pair {
-        self.saturate(Pair::from_sums(cell.confidence() * factor, cell.weighted_preference() * factor))
+        let confidence = cell.confidence() * factor;
+        if confidence == 0.0 {
+            // Decayed to nothing; the other sum may not quite be.
+            return Pair::default();
+        }
+        self.saturate(Pair::from_sums(confidence, cell.weighted_preference() * factor))
     }
 
     /// A pair with its confidence saturated and its preference kept.
