@@ -108,5 +108,5 @@ impl Writer {
 fn fold(generation: &Generation, items: &ItemSide, state: &mut UserState, scratch: &mut FoldScratch) {
     let Some(side) = &generation.users else { return };
     let vector = side.fold_in(&state.history, generation.as_of, &items.rows, scratch);
-    state.folded = Some(Folded { generation: generation.id, items: items.version, vector });
+    state.folded = Some(Folded { generation: generation.id, vector });
 }

@@ -152,12 +152,14 @@ impl Engine {
             let ended = part.is_empty() && events.next().is_none();
             if !part.is_empty() {
                 let queued = Queued::Bulk { interactions: part, done: done.clone() };
-                self.sender.send_queued(queued).map_err(|_| EngineError::Stopped)?;
+                self.sender.send_queued(queued)?;
                 under_way += 1;
             }
             while under_way > usize::from(!ended) {
                 let part: BulkOutcomes = outcomes.recv().map_err(|_| EngineError::Stopped)?;
-                part.into_iter().for_each(|outcome| report.count(outcome));
+                for outcome in part {
+                    report.count(outcome);
+                }
                 under_way -= 1;
             }
             if ended {
@@ -178,7 +180,7 @@ impl Engine {
     ) -> Result<usize, EngineError> {
         let (done, added) = bounded(1);
         let items = items.into_iter().map(Into::into).collect();
-        self.sender.send_queued(Queued::AddItems { items, done }).map_err(|_| EngineError::Stopped)?;
+        self.sender.send_queued(Queued::AddItems { items, done })?;
         Ok(added.recv().map_err(|_| EngineError::Stopped)??)
     }
 
@@ -189,7 +191,7 @@ impl Engine {
     /// [`EngineError::Stopped`] if the engine has stopped.
     pub fn sweep_now(&self) -> Result<SweepHandle, EngineError> {
         let (done, report) = bounded(1);
-        self.sender.send_queued(Queued::Sweep { done }).map_err(|_| EngineError::Stopped)?;
+        self.sender.send_queued(Queued::Sweep { done })?;
         Ok(SweepHandle(report))
     }
 

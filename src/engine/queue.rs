@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel as channel;
 use thiserror::Error;
 
+use super::handle::EngineError;
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::model::{Completer, Outcome, Receipt, Refusal};
 use crate::training::{SweepReport, TrainingError};
@@ -159,8 +160,8 @@ impl EventSender {
 
     /// Puts something other than a single event into the queue; waits while it is full. `Err` if the
     /// engine has stopped.
-    pub(super) fn send_queued(&self, queued: Queued) -> Result<(), channel::SendError<Queued>> {
-        self.queue.send(queued)
+    pub(super) fn send_queued(&self, queued: Queued) -> Result<(), EngineError> {
+        self.queue.send(queued).map_err(|_| EngineError::Stopped)
     }
 
     fn send_with(&self, event: Event, receipt: Option<Completer>) -> Result<(), SendError> {

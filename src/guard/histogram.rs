@@ -66,7 +66,7 @@ fn bucket_of(duration: Duration) -> usize {
         return POWERS * PARTS;
     }
     // The bits below the leading one, as a share of PARTS.
-    let within = ((nanos - (1 << power)) as u128 * PARTS as u128) >> power;
+    let within = (u128::from(nanos - (1 << power)) * PARTS as u128) >> power;
     power * PARTS + usize::try_from(within).expect("below PARTS")
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::types::{Action, ActionKind, Clock, DayPart, Event, MAX_ID_BYTES, Played, Timestamp};
+use crate::types::{
+    Action, ActionKind, Clock, DayPart, Event, IdempotencyKey, MAX_ID_BYTES, Played, Timestamp,
+};
 
 /// Why an event is not taken in. Nothing was queued and nothing has changed.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -120,7 +122,7 @@ fn check(event: &Event, now: Timestamp, max_ahead: Duration) -> Result<(), Event
     let lengths = [
         ("user id", Some(event.user().len_bytes())),
         ("item id", Some(event.item().len_bytes())),
-        ("idempotency key", event.idempotency_key().map(|key| key.len_bytes())),
+        ("idempotency key", event.idempotency_key().map(IdempotencyKey::len_bytes)),
         ("action name", custom_name.map(str::len)),
         ("activity", context.and_then(|context| context.activity.as_ref()).map(|name| name.as_str().len())),
         ("device", context.and_then(|context| context.device.as_ref()).map(|name| name.as_str().len())),

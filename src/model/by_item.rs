@@ -68,10 +68,6 @@ impl ByItem {
         &self.records[item.index()].listeners
     }
 
-    pub(crate) fn n_due(&self) -> usize {
-        self.due.len()
-    }
-
     /// The due items in ascending order, each marked as solved at its present confidence.
     pub(crate) fn take_due(&mut self) -> Vec<ItemIdx> {
         let mut due = std::mem::take(&mut self.due);

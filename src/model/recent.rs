@@ -101,11 +101,6 @@ impl Recent {
         all.map(|event| event.fact).filter(move |fact| fact.item == item)
     }
 
-    /// The latest events, newest first.
-    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &RawEvent> {
-        self.ring.iter().rev()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.ring.len() + self.standing.len()
     }

@@ -76,7 +76,7 @@ proptest! {
                 prop_assert!(cell.confidence() > 0.0 || cell.weighted_preference() == 0.0);
             }
         }
-        let left: u32 = state.history.cells().iter().map(|cell| cell.events()).sum();
+        let left: u32 = state.history.cells().iter().map(super::Cell::events).sum();
         let at_hand = if short_ring { 3 } else { 64 };
         prop_assert_eq!(left as usize, events.len().saturating_sub(at_hand));
     }

@@ -5,7 +5,7 @@ use super::recent::{ActionCode, RawEvent, Recent};
 use super::weighing::Decay;
 use crate::kernel::AlignedVec;
 use crate::publish::Sequenced;
-use crate::types::{EventSeq, GenerationId, ItemIdx, ItemVersion};
+use crate::types::{EventSeq, GenerationId, ItemIdx};
 
 /// A user's history and, beside it, the vector it was last solved to.
 #[derive(Debug, Clone, Default)]
@@ -20,7 +20,6 @@ pub(crate) struct UserState {
 #[derive(Debug, Clone)]
 pub(crate) struct Folded {
     pub(crate) generation: GenerationId,
-    pub(crate) items: ItemVersion,
     pub(crate) vector: AlignedVec,
 }
 

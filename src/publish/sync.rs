@@ -1,4 +1,4 @@
-//! The locks of this module: parking_lot's, or loom's under the model checker, behind one face.
+//! The locks of this module: `parking_lot`'s, or loom's under the model checker, behind one face.
 
 #[cfg(not(loom))]
 pub(super) use parking_lot::{Condvar, Mutex, RwLock};

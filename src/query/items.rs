@@ -70,7 +70,7 @@ impl<'v> ItemQuery<'v> {
         Self { known, ..self }
     }
 
-    pub(super) fn as_of(self, user_seq: EventSeq) -> Self {
+    pub(super) fn with_user_seq(self, user_seq: EventSeq) -> Self {
         Self { user_seq, ..self }
     }
 
@@ -170,8 +170,6 @@ impl<'v> ItemQuery<'v> {
         (self.allow_known || self.known.binary_search(&item).is_err())
             && !self.exclude.contains(&item)
             && self.only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
-            && self.filter.as_ref().is_none_or(|keep| {
-                keep(self.view.shared.item_ids.key(row).expect("every row of a view has its key"))
-            })
+            && self.filter.as_ref().is_none_or(|keep| keep(self.view.item_key(item)))
     }
 }

@@ -7,7 +7,7 @@ use super::answer::{ColdCause, HistoryEntry, QueryError, SimilarUser};
 use super::items::{ItemQuery, Target};
 use super::view::{View, telling};
 use crate::kernel::{AlignedVec, TopK, dot};
-use crate::model::UserState;
+use crate::model::{Cell, UserState};
 use crate::types::{EventSeq, ItemId, UserId, UserIdx};
 
 /// A user at one moment: their history is pinned, so that everything asked of one `UserView` agrees.
@@ -54,8 +54,8 @@ impl<'v> UserView<'v> {
             None => ItemQuery::new(self.view, Target::Popular(super::Source::Cold(self.cold_cause()))),
         };
         let cells = self.known.as_ref().map(|(_, state)| state.history.cells());
-        let known = cells.unwrap_or_default().iter().map(|cell| cell.item()).collect();
-        query.with_known(known).as_of(self.seq())
+        let known = cells.unwrap_or_default().iter().map(Cell::item).collect();
+        query.with_known(known).with_user_seq(self.seq())
     }
 
     /// What the user would score each of `items`, in their order, on the scale of
@@ -89,10 +89,10 @@ impl<'v> UserView<'v> {
                 top.push(dot(view.path, vector, other) / (norm * self.norm(other)), row);
             }
         }
-        let similar = top.into_sorted().into_iter().map(|(score, row)| SimilarUser {
-            user: view.shared.user_ids.key(row).expect("every row has its key").clone(),
-            score,
-        });
+        let similar = top
+            .into_sorted()
+            .into_iter()
+            .map(|(score, row)| SimilarUser { user: view.user_id(UserIdx::new(row)), score });
         Ok(similar.collect())
     }
 
@@ -103,16 +103,10 @@ impl<'v> UserView<'v> {
         let factor = side.map_or(1.0, |side| {
             side.weighing.common_factor(state.history.landmark(), self.view.generation.as_of)
         });
-        let entry = |cell: &crate::model::Cell| {
+        let entry = |cell: &Cell| {
             let confidence = cell.confidence();
             HistoryEntry {
-                item: self
-                    .view
-                    .shared
-                    .item_ids
-                    .key(cell.item().get())
-                    .expect("every row has its key")
-                    .clone(),
+                item: self.view.item_id(cell.item()),
                 events: cell.events(),
                 preference: if confidence > 0.0 { cell.weighted_preference() / confidence } else { 0.0 },
                 confidence: confidence * factor,

@@ -12,7 +12,7 @@ use super::taste::{self, TasteError};
 use super::user::UserView;
 use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{FoldScratch, Generation, ItemSide, Shared};
-use crate::types::{GenerationId, ItemId, ItemIdx, ItemVersion, UserId};
+use crate::types::{GenerationId, ItemId, ItemIdx, ItemVersion, UserId, UserIdx};
 
 thread_local! {
     /// A reader that has to solve does so in memory it has used before.
@@ -112,8 +112,16 @@ impl View {
         ((row as usize) < self.items.n_items()).then(|| ItemIdx::new(row))
     }
 
+    pub(super) fn item_key(&self, item: ItemIdx) -> &ItemId {
+        self.shared.item_ids.key(item.get()).expect("every row that was given out has its key")
+    }
+
     pub(super) fn item_id(&self, item: ItemIdx) -> ItemId {
-        self.shared.item_ids.key(item.get()).expect("every row of a view has its key").clone()
+        self.item_key(item).clone()
+    }
+
+    pub(super) fn user_id(&self, user: UserIdx) -> UserId {
+        self.shared.user_ids.key(user.get()).expect("every row that was given out has its key").clone()
     }
 
     /// The item's vector; `None` if it has none yet.

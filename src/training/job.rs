@@ -45,7 +45,6 @@ pub(crate) struct Candidate {
     pub(crate) norm: f64,
     pub(crate) frozen_at: EventSeq,
     pub(crate) as_of: Timestamp,
-    pub(crate) n_users: u32,
     pub(crate) confidences: Vec<f64>,
     pub(crate) report: SweepReport,
 }
@@ -121,7 +120,6 @@ impl Job {
             norm,
             frozen_at: self.freeze.at(),
             as_of: self.as_of,
-            n_users: self.n_users,
             report: SweepReport {
                 generation: GenerationId::ZERO,
                 frozen_at: self.freeze.at(),
@@ -148,8 +146,5 @@ impl Job {
 }
 
 fn solve_error(error: SweepError) -> TrainingError {
-    match error {
-        SweepError::Cancelled => TrainingError::Cancelled,
-        error => TrainingError::Solve(error),
-    }
+    if error == SweepError::Cancelled { TrainingError::Cancelled } else { TrainingError::Solve(error) }
 }

@@ -7,7 +7,6 @@ mod gate;
 mod job;
 mod policy;
 
-pub(crate) use freezer::freeze_input;
 pub use gate::GateRefusal;
 pub(crate) use job::{Candidate, Job};
 pub use job::{SweepReport, TrainingError};

@@ -17,6 +17,8 @@ macro_rules! sequence {
                 self.0
             }
 
+            /// For the model checker, which numbers events itself.
+            #[cfg(loom)]
             pub(crate) fn from_raw(raw: u64) -> Self {
                 Self(raw)
             }
