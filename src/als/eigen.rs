@@ -7,6 +7,11 @@
 /// Beyond what any symmetric matrix needs (two or three on average); only a bound against NaN.
 const MAX_STEPS_PER_VALUE: usize = 64;
 
+/// A column of a matrix scaled to 1 with less than this beside its diagonal counts as reduced already: the
+/// error is far below rounding, while the reciprocal of a smaller square would be infinite. Factors that
+/// training shrinks to nothing give such columns.
+const NEGLIGIBLE_SQUARE: f64 = 1e-200;
+
 /// Eigenvalues, descending, and the eigenvectors as the rows of an n × n matrix, row-major.
 ///
 /// Each eigenvector's entry of largest magnitude (the first of several) is positive, so that equal matrices
@@ -42,15 +47,16 @@ fn tridiagonalise(matrix: &mut [f64], n: usize) -> Tridiagonal {
     for i in 0..n.saturating_sub(1) {
         let (head, tail) = matrix.split_at_mut((i + 1) * n);
         let vector = &mut head[i * n + i + 1..];
-        let norm = sum_of_products(vector, vector).sqrt();
+        let squared_norm = sum_of_products(vector, vector);
+        if squared_norm < NEGLIGIBLE_SQUARE {
+            vector.fill(0.0);
+            continue;
+        }
+        let norm = squared_norm.sqrt();
         // Away from zero: adding numbers of one sign cancels nothing.
         beside[i] = if vector[0] > 0.0 { -norm } else { norm };
         vector[0] -= beside[i];
-        let square = sum_of_products(vector, vector);
-        if square == 0.0 {
-            continue;
-        }
-        strengths[i] = 2.0 / square;
+        strengths[i] = 2.0 / sum_of_products(vector, vector);
         // The block below becomes B − v wᵀ − w vᵀ with w = p − (strength/2)(v·p) v and p = strength·B v.
         let product = &mut product[i + 1..n];
         for (p, row) in product.iter_mut().zip(tail.chunks_exact(n)) {
@@ -165,4 +171,25 @@ fn identity(n: usize) -> Vec<f64> {
         matrix[i * n + i] = 1.0;
     }
     matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_shrink_to_nothing_leave_a_finite_orthogonal_basis() {
+        // Rank one at full size, the rest falling by a thousand a column until below the smallest number.
+        let n = 128;
+        let matrix: Vec<f64> =
+            (0..n * n).map(|at| 10_f64.powi(-3 * i32::try_from(at / n + at % n).expect("small"))).collect();
+        let (values, vectors) = symmetric_eigen(&matrix, n);
+        assert!(values.iter().chain(&vectors).all(|value| value.is_finite()));
+        for (i, a) in vectors.chunks_exact(n).enumerate() {
+            for (j, b) in vectors.chunks_exact(n).enumerate() {
+                let expected = if i == j { 1.0 } else { 0.0 };
+                assert!((sum_of_products(a, b) - expected).abs() < 1e-12, "rows {i} and {j}");
+            }
+        }
+    }
 }
