@@ -76,7 +76,7 @@ impl Factors {
 
     /// As an array of shape (`n_rows`, `n_factors`), without the padding.
     pub fn view(&self) -> ArrayView2<'_, f32> {
-        let shape = (self.n_rows, self.n_factors).strides((self.stride.max(1), 1));
+        let shape = (self.n_rows, self.n_factors).strides((self.stride, 1));
         ArrayView2::from_shape(shape, &self.values).expect("the rows lie within the values")
     }
 
