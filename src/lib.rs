@@ -19,6 +19,8 @@ mod search;
 mod training;
 mod types;
 
+#[doc(hidden)]
+pub use als::bench as als_bench;
 pub use als::{
     Als, AlsParams, AlsParamsBuilder, Factors, FactorsError, FoldInError, Pair, PairError, ParamError, Side,
     SweepError, SweepSolver, TrainedModel, TrainingInput, TrainingInputError, UserBase,

@@ -4,6 +4,8 @@
 //! pool to work on; row solves allocate nothing once their scratch has grown.
 
 mod base;
+#[doc(hidden)]
+pub mod bench;
 mod eigen;
 mod factors;
 mod gramian;

@@ -13,7 +13,7 @@ use super::gramian::Gramian;
 use super::input::PairRows;
 use super::row::{RowMethod, RowScratch, Rows, exact_method, solve_row};
 use super::{AlsParams, Factors, TrainedModel, TrainingInput, objective};
-use crate::kernel::{SimdPath, SplitMix64, rounded};
+use crate::kernel::{SimdPath, SplitMix64, dot, rounded};
 
 /// What one part of a half-sweep should cost, in observed pairs: a fraction of a millisecond, so that threads
 /// end together and a cancellation is soon heard.
@@ -28,6 +28,15 @@ pub enum Side {
     Users,
     /// The items.
     Items,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Users => Self::Items,
+            Self::Items => Self::Users,
+        }
+    }
 }
 
 /// How sweeps solve their rows. [`Als::finish`] is always exact.
@@ -92,10 +101,10 @@ pub enum SweepError {
     /// The flag given to [`Als::cancel_with`] was raised.
     #[error("the sweep was cancelled")]
     Cancelled,
-    /// A row came out NaN or infinite.
+    /// A row came out NaN or infinite, or so large that its square is.
     #[error("row {row} of the {side:?} is not finite; look for factors or confidences of extreme size")]
     NonFinite {
-        /// The side that was solved.
+        /// The side the row is on.
         side: Side,
         /// The first such row.
         row: usize,
@@ -217,6 +226,16 @@ impl Als {
         &self.items
     }
 
+    /// What users shrink towards, in the current basis; `None` if towards zero.
+    pub fn user_prior(&self) -> Option<&Factors> {
+        self.user_prior.as_ref()
+    }
+
+    /// What items shrink towards, in the current basis; `None` if towards zero.
+    pub fn item_prior(&self) -> Option<&Factors> {
+        self.item_prior.as_ref()
+    }
+
     /// Solves the users, items held fixed.
     ///
     /// # Errors
@@ -286,7 +305,13 @@ impl Als {
                 (items, users, item_prior, user_prior, input.item_rows())
             }
         };
-        let basis = Gramian::of(self.path, fixed, pool).eigen();
+        let gramian = Gramian::of(self.path, fixed, pool);
+        if !gramian.is_finite() {
+            let error = SweepError::NonFinite { side: side.other(), row: first_exploded(self.path, fixed) };
+            self.failed = Some(error);
+            return Err(error);
+        }
+        let basis = gramian.eigen();
         basis.rotate(self.path, fixed, pool);
         for prior in [&mut *solved_prior, fixed_prior].into_iter().flatten() {
             basis.rotate(self.path, prior, pool);
@@ -415,6 +440,12 @@ fn draw_row(params: &AlsParams, row: usize, out: &mut [f32]) {
     let mut random = SplitMix64::at(params.seed(), row as u64);
     let scale = f64::from(params.init_scale());
     out[..params.n_factors()].fill_with(|| rounded(scale * random.normal()));
+}
+
+/// The first row whose square overflows; 0 if only all of them together do.
+fn first_exploded(path: SimdPath, factors: &Factors) -> usize {
+    let exploded = |&row: &usize| !dot(path, factors.row(row), factors.row(row)).is_finite();
+    (0..factors.n_rows()).find(exploded).unwrap_or(0)
 }
 
 fn check_shape(side: Side, expected: &Factors, n_rows: usize, n_factors: usize) -> Result<(), SweepError> {
