@@ -1,4 +1,60 @@
-//! An embedded, streaming music recommender.
+//! An embedded, streaming music recommender: live listens in, fresh recommendations out, in process.
+//!
+//! A host application sends listens, skips and likes as they happen; each is folded into its listener's
+//! vector by alternating least squares (ALS) as it arrives. Full sweeps over everything learned run in the
+//! background. Queries are answered from memory, in microseconds, on the thread that asks.
+//!
+//! ```
+//! use segue::{Engine, Event};
+//! use std::time::Duration;
+//!
+//! let engine = Engine::builder().open()?;
+//! let events = engine.sender(); // clone it, give one to each thread
+//! for (listener, artist) in [
+//!     ("ben", "portishead"), ("ben", "massive-attack"), ("ben", "tricky"),
+//!     ("cleo", "massive-attack"), ("cleo", "tricky"), ("dan", "slayer"), ("dan", "metallica"),
+//! ] {
+//!     events.send(Event::listen(listener, artist).fraction(0.97))?;
+//! }
+//! engine.sweep_now()?.wait()?; // by itself a sweep comes after a time, or so many events
+//!
+//! // Ana plays one song; the very next query knows.
+//! let receipt = events.send_tracked(Event::listen("ana", "massive-attack"))?;
+//! let view = engine.reader().view_after(&receipt, Duration::from_secs(5))?;
+//! let picks = view.user("ana").recommend().limit(2).run()?;
+//! assert_eq!(picks.ids().next(), Some(&"tricky".into()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The words
+//!
+//! * An [`Event`] is what the host reports: a listen, a skip, a like, the taking back of one. A [`Weigher`]
+//!   says what it means: a *preference* (what the pair should score) and a *confidence* (how much that counts).
+//! * The engine keeps every listener's weighted *history*. Vectors are a cache of what solving it gives.
+//! * A *sweep* solves everybody and publishes a *generation*; a [`SweepPolicy`] says when. Between sweeps,
+//!   users are folded in with each event, items in batches.
+//! * A [`Reader`] gives a [`View`]: one generation, pinned for a request. Every list says where it comes from
+//!   ([`Provenance`]); who is not known gets a *cold* answer that says so.
+//!
+//! More in [`docs`]: the [architecture](docs::architecture) with what is always true,
+//! [concurrency](docs::concurrency), the [numerics](docs::numerics), a [glossary](docs::glossary).
+//!
+//! # Threads, and what blocks
+//!
+//! One writer thread and a rayon pool (the engine's own, or the host's). [`EventSender::send`] waits while the
+//! bounded queue is full, [`EventSender::try_send`] hands the event back. Queries run on the calling thread and
+//! wait for nobody. [`ManualEngine`] has no thread and no queue.
+//!
+//! # What else is here
+//!
+//! The mathematics alone ([`Als`], [`TrainingInput`], [`TrainedModel`]), [`metrics`] and [`eval`] to judge it,
+//! [`import`] for public data sets, and [`demo`]: an invented music world with endless events.
+//!
+//! # Limits
+//!
+//! One process, in memory; up to about a million items and tens of millions of histories. Nothing is kept across
+//! a restart yet: the host sends or imports what it has. Not a server, not a distributed trainer, not a sequence
+//! model, not a vector database.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]
 
@@ -11,7 +67,7 @@ mod guard;
 pub mod import;
 mod ingest;
 mod kernel;
-mod metrics;
+pub mod metrics;
 mod model;
 mod publish;
 mod query;
