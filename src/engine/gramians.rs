@@ -15,6 +15,7 @@ pub(super) struct Gramians {
     users: Gramian,
     items: Gramian,
     items_at_sweep: Gramian,
+    items_moved: f64,
     /// Users changed since `users` was brought up to date, with the state it still has in it. Bringing it
     /// up to date once an item batch, rather than once an event, costs a user one pass however many
     /// events they had.
@@ -24,7 +25,7 @@ pub(super) struct Gramians {
 impl Gramians {
     /// As a sweep left them.
     pub(super) fn new(users: Gramian, items: Gramian) -> Self {
-        Self { users, items_at_sweep: items.clone(), items, stale: HashMap::default() }
+        Self { users, items_at_sweep: items.clone(), items, items_moved: 0.0, stale: HashMap::default() }
     }
 
     /// A user's state is about to be replaced; `old` is the one before. Only the first call counts until
@@ -55,11 +56,14 @@ impl Gramians {
         let n_factors = self.items.n_factors();
         self.items.add(&Gramian::of_rows(path, n_factors, new));
         self.items.subtract(&Gramian::of_rows(path, n_factors, old));
+        // Once a batch: a policy is asked far more often.
+        self.items_moved =
+            self.items.distance(&self.items_at_sweep) / self.items_at_sweep.norm().max(f64::MIN_POSITIVE);
     }
 
     /// How far the items' Gramian has moved since the sweep, relative to its size.
     pub(super) fn items_moved(&self) -> f64 {
-        self.items.distance(&self.items_at_sweep) / self.items_at_sweep.norm().max(f64::MIN_POSITIVE)
+        self.items_moved
     }
 }
 

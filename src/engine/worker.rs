@@ -159,7 +159,7 @@ impl Worker {
         self.writer.pool.spawn(move || {
             let result =
                 fenced(|| job.run(&pool)).unwrap_or_else(|message| Err(TrainingError::Panicked { message }));
-            // The worker waits for the result before it ends, so there is somebody to take it.
+            // A worker that has ended takes no result.
             let _ = results.send(result);
         });
     }
@@ -180,8 +180,10 @@ impl Worker {
             let Ok(first) = self.queue.try_recv() else { break };
             self.take_batch(first);
         }
+        // A sweep that does not stop in time ends by itself: it holds what it needs, and nobody takes its
+        // result. Waiting longer could wait for ever, should the host drop its engine on the pool's thread.
         if self.writer.training.is_some()
-            && let Ok(result) = self.results.recv()
+            && let Ok(result) = self.results.recv_deadline(deadline.unwrap_or_else(Instant::now))
         {
             self.end_sweep(result);
         }
