@@ -131,3 +131,8 @@ fn a_like_can_be_taken_back_however_long_ago_it_was() {
     assert_eq!(undone, fact(7, 0, 1.0, 3.0));
     assert!(change.cell_gone && state.history.cell(ItemIdx::new(7)).is_none());
 }
+
+#[test]
+fn a_cell_and_a_raw_event_have_the_sizes_that_the_readme_states() {
+    assert_eq!((size_of::<super::Cell>(), size_of::<RawEvent>()), (32, 32));
+}
