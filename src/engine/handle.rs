@@ -156,10 +156,10 @@ impl Engine {
         loop {
             let part: Vec<_> = events
                 .by_ref()
-                .take(CHUNK)
                 .filter_map(|(place, event)| report.admit(place, event, self.sender.admission()))
+                .take(CHUNK)
                 .collect();
-            let ended = part.is_empty() && events.next().is_none();
+            let ended = part.is_empty();
             if !part.is_empty() {
                 let queued = Queued::Bulk { interactions: part, done: done.clone() };
                 self.sender.send_queued(queued)?;
