@@ -96,12 +96,16 @@ impl Worker {
     /// Applies `first` and whatever waits behind it, then publishes.
     fn take_batch(&mut self, first: Queued) {
         let mut next = Some(first);
-        while let Some(queued) = next {
+        while let Some(queued) = next.take() {
             match queued {
                 Queued::One(Incoming { interaction, sent_at, receipt }) => {
                     let outcome = self.writer.apply(&interaction);
                     self.batch.push((sent_at, receipt, outcome));
+                    if self.may_take_more() {
+                        next = self.queue.try_recv().ok();
+                    }
                 }
+                // Each of the others ends its batch: a long import would leave no time for anything else.
                 Queued::Bulk { interactions, done } => {
                     self.publish();
                     let outcomes = interactions.iter().map(|one| self.writer.apply(one)).collect();
@@ -120,7 +124,6 @@ impl Worker {
                     self.next_waiting.push(done);
                 }
             }
-            next = if self.may_take_more() { self.queue.try_recv().ok() } else { None };
         }
         self.publish();
     }
