@@ -69,8 +69,11 @@ pub(crate) fn random_events(seed: u64, n: usize, users: u64, items: u64) -> Vec<
         .collect()
 }
 
-/// All scores a view gives: every user's estimate of every item and their whole list, as bits.
-pub(crate) fn answers(view: &View, users: u64, items: u64) -> Vec<(Vec<Option<u32>>, Vec<(ItemId, u32)>)> {
+/// What a view tells a user, as bits: an estimate of every item, and the whole list.
+pub(crate) type Answer = (Vec<Option<u32>>, Vec<(ItemId, u32)>);
+
+/// What a view tells each of `users`.
+pub(crate) fn answers(view: &View, users: u64, items: u64) -> Vec<Answer> {
     (0..users)
         .map(|user| {
             let user = view.user(user);
