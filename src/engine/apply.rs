@@ -87,8 +87,9 @@ impl Writer {
         }
         let decay = self.settings.weighing.decay;
         let draft = self.drafts.edit(user, &self.shared);
-        let (_, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
+        let (fact, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
         self.index(user, item, change);
+        self.by_item.shrink(item, fact.signal.confidence());
         Ok(self.stamp(user))
     }
 
