@@ -39,7 +39,8 @@ fn events(seed: u64, n: usize, users: usize, items: usize) -> Vec<Event> {
         let (a, b) = (random.below(bound), random.below(bound));
         (a.min(b) as u64, random.uniform())
     };
-    (0..n)
+    (0_i64..)
+        .take(n)
         .map(|at| {
             let ((user, fraction), (item, kind)) = (skewed(users), skewed(items));
             #[expect(clippy::cast_possible_truncation, reason = "a fraction for a test")]
@@ -51,7 +52,7 @@ fn events(seed: u64, n: usize, users: usize, items: usize) -> Vec<Event> {
             };
             let jitter = (fraction * 7_200.0).round();
             #[expect(clippy::cast_possible_truncation, reason = "two hours at most")]
-            let seconds = at as i64 * 60 - jitter as i64;
+            let seconds = at * 60 - jitter as i64;
             event.at(Timestamp::from_unix_seconds(START_SECONDS - 30 * 24 * 3_600 + seconds))
         })
         .collect()
