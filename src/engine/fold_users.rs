@@ -89,19 +89,18 @@ impl Writer {
     /// Replaces a user's published state.
     fn store(&mut self, user: UserIdx, mut state: UserState) {
         state.shrink();
-        let slot = self.shared.slot(user);
-        let old = slot.load();
-        if let Some(training) = &self.training {
-            // INVARIANT: kept before it is replaced; see `Freeze`.
-            training.freeze.keep(user.get(), old.as_ref());
-        }
+        self.n_bytes += state.n_bytes() as u64;
+        let (slot, state) = (self.shared.slot(user), Arc::new(state));
+        let old = match &self.training {
+            Some(training) => training.freeze.replace(user.get(), slot, state),
+            None => slot.replace(state),
+        };
+        self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);
         if let Some(gramians) = &mut self.gramians {
             gramians.touch(user, old.as_ref());
         }
-        self.n_bytes += state.n_bytes() as u64;
-        self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);
         // The old state is freed here, after unlocking, unless a reader holds it.
-        drop(slot.replace(Arc::new(state)));
+        drop(old);
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) trait Sequenced {
 
 /// The moment just after event `at`, for one walker to read while the writer moves on.
 ///
-/// INVARIANT: the writer calls [`keep`](Self::keep) with a slot's old value *before* it replaces it by a
-/// value of a later event. So a walker that meets a later value finds the one it wants kept here, and one
+/// INVARIANT: the writer replaces slots by [`replace`](Self::replace) alone, which keeps the old value
+/// *before* it puts one of a later event in. So a walker that meets a later value finds the one it wants kept here, and one
 /// that meets an earlier value may take it as it is. Nothing is copied up front.
 #[derive(Debug)]
 pub(crate) struct Freeze<T> {
@@ -32,11 +32,12 @@ impl<T: Sequenced> Freeze<T> {
         self.at
     }
 
-    /// Called by the writer before it replaces `old` in slot `index`. Only the first call for a slot counts.
-    pub(crate) fn keep(&self, index: u32, old: Option<&Arc<T>>) {
-        if old.is_none_or(|old| old.seq() <= self.at) {
-            self.kept.lock().entry(index).or_insert_with(|| old.cloned());
-        }
+    /// Puts `value` into `slot`, which is number `index`, and gives the old one back. Only the writer calls
+    /// this.
+    #[must_use = "the old value is freed here if nobody takes it"]
+    pub(crate) fn replace(&self, index: u32, slot: &Slot<T>, value: Arc<T>) -> Option<Arc<T>> {
+        self.keep(index, slot.load());
+        slot.replace(value)
     }
 
     /// What slot `index` held at the moment of the freeze.
@@ -52,5 +53,12 @@ impl<T: Sequenced> Freeze<T> {
         let mut touched: Vec<_> = self.kept.lock().keys().copied().collect();
         touched.sort_unstable();
         touched
+    }
+
+    /// Only the first value of a slot is that of the freeze.
+    fn keep(&self, index: u32, old: Option<Arc<T>>) {
+        if old.as_ref().is_none_or(|old| old.seq() <= self.at) {
+            self.kept.lock().entry(index).or_insert(old);
+        }
     }
 }

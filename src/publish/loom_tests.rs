@@ -77,20 +77,18 @@ fn loom_a_waiter_is_never_forgotten_and_sees_what_it_waited_for() {
     });
 }
 
-#[test]
-fn loom_a_walker_reads_the_moment_of_the_freeze() {
-    loom::model(|| {
+/// A walker reads two slots while the writer replaces states: `(slot, event, generation)`. Slot 0 held
+/// event 1 at the freeze, slot 1 nothing.
+fn walk(replacements: &'static [(u32, u64, u64)]) {
+    loom::model(move || {
         let slots = Arc::new([Slot::<State>::default(), Slot::default()]);
         drop(slots[0].replace(state(1, 1)));
         let freeze = Arc::new(Freeze::<State>::new(EventSeq::from_raw(1)));
         let writer = thread::spawn({
             let (slots, freeze) = (Arc::clone(&slots), Arc::clone(&freeze));
             move || {
-                // Twice on the old user, once on one who is new after the freeze.
-                for (index, seq) in [(0_usize, 2), (0, 3), (1, 4)] {
-                    let old = slots[index].load();
-                    freeze.keep(u32::try_from(index).expect("small"), old.as_ref());
-                    drop(slots[index].replace(state(seq, 1)));
+                for &(index, seq, generation) in replacements {
+                    drop(freeze.replace(index, &slots[index as usize], state(seq, generation)));
                 }
             }
         });
@@ -98,6 +96,18 @@ fn loom_a_walker_reads_the_moment_of_the_freeze() {
         assert_eq!(freeze.read(1, &slots[1]), None);
         writer.join().expect("the writer ends");
     });
+}
+
+#[test]
+fn loom_a_walker_reads_the_moment_of_the_freeze() {
+    // Twice on the old user, once on one who is new after the freeze.
+    walk(&[(0, 2, 1), (0, 3, 1), (1, 4, 1)]);
+}
+
+#[test]
+fn loom_a_walker_is_not_misled_by_a_vector_solved_anew() {
+    // The same history with a vector of another generation, then an event.
+    walk(&[(0, 1, 2), (0, 2, 2), (1, 3, 2)]);
 }
 
 #[test]
