@@ -132,6 +132,8 @@ fn an_import_answers_as_events_one_by_one_do() {
             // Everybody is known to the model; the clock stands still, so no item batch comes between.
             feed(&mut engine, &events(2, 3_000, 80, 60));
             engine.sweep().expect("there is something to learn");
+            // Some have a vector of their own by then, which an import must not leave beside their history.
+            feed(&mut engine, &events(5, 100, 80, 60));
             engine
         };
         let later = events(3, 1_500, 80, 60);
@@ -141,17 +143,12 @@ fn an_import_answers_as_events_one_by_one_do() {
             one_by_one.pump();
         }
         let report = imported.import(later);
-        assert_eq!(report.applied, one_by_one.stats().applied - 3_000 + refused(&trained()));
+        assert_eq!(report.applied, one_by_one.stats().applied - trained().stats().applied);
         assert_eq!(vectors_of_users(&one_by_one), vectors_of_users(&imported));
         one_by_one.sweep().expect("as before");
         imported.sweep().expect("as before");
         assert_eq!(vectors_of_users(&one_by_one), vectors_of_users(&imported), "after a sweep, too");
     }
-}
-
-/// Undos that found nothing.
-fn refused(engine: &ManualEngine) -> u64 {
-    engine.stats().refused.values().sum()
 }
 
 #[test]
