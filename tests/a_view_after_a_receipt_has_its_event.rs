@@ -5,7 +5,7 @@ mod common;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{PATIENCE, small};
-use segue::{Engine, Event, Outcome};
+use segue::{Engine, Event, Outcome, ViewAfterError};
 
 const SENDERS: u64 = 4;
 
@@ -67,4 +67,42 @@ fn its_effect_is_there_while_sweeps_run() {
 #[ignore = "some minutes"]
 fn its_effect_is_there_for_long() {
     stress(5_000);
+}
+
+#[test]
+fn the_effect_of_what_counts_as_applied_is_there() {
+    let engine = small().open().expect("usable settings");
+    let (sender, reader, done) = (engine.sender(), engine.reader(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // Only ana does anything, so her last event is everybody's.
+                let applied = reader.applied();
+                let seen = reader.view().user("ana").seq();
+                assert!(seen >= applied, "{applied} is said to be there, {seen} is");
+            }
+        });
+        for item in 0..20_000_u64 {
+            sender.send(Event::listen("ana", item % 3_000)).expect("running");
+        }
+        let last = sender.send_tracked(Event::listen("ana", 1)).expect("running");
+        assert!(last.wait(PATIENCE).is_some());
+        done.store(true, Ordering::Relaxed);
+        watcher.join().expect("what is applied is there");
+    });
+    let seq = engine.reader().applied();
+    assert!(engine.reader().view_at(seq, PATIENCE).is_ok());
+}
+
+#[test]
+fn a_view_at_an_event_that_is_not_published_times_out() {
+    let mut engine = small().open_manual().expect("usable settings");
+    let Outcome::Applied(seq) = engine.apply(Event::listen("ana", 1)).expect("well formed") else {
+        panic!("it was learned")
+    };
+    let reader = engine.reader();
+    let nothing = std::time::Duration::ZERO;
+    assert_eq!(reader.view_at(seq, nothing).err(), Some(ViewAfterError::TimedOut { timeout: nothing }));
+    engine.pump();
+    assert_eq!(reader.view_at(seq, nothing).expect("published").user("ana").seq(), seq);
 }
