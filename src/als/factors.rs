@@ -18,6 +18,7 @@ use crate::kernel::{AlignedVec, stride_of};
 /// # Ok::<(), segue::FactorsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "`n_factors` is the crate's word for it")]
 pub struct Factors {
     // INVARIANT: `values.len() == n_rows * stride`, and the padding of every row is zero.
     values: AlignedVec,
@@ -75,6 +76,7 @@ impl Factors {
     }
 
     /// As an array of shape (`n_rows`, `n_factors`), without the padding.
+    #[expect(clippy::missing_panics_doc, reason = "the shape is an invariant of the type")]
     pub fn view(&self) -> ArrayView2<'_, f32> {
         let shape = (self.n_rows, self.n_factors);
         // Without values any stride points beyond them.

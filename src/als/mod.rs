@@ -9,6 +9,7 @@ pub mod bench;
 mod eigen;
 mod factors;
 mod gramian;
+mod half_sweep;
 mod input;
 mod model;
 mod objective;

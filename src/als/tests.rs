@@ -7,7 +7,7 @@ use ndarray::Array2;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::*;
-use crate::kernel::{AlignedVec, SimdPath, SplitMix64, rounded, stride_of};
+use crate::kernel::{AlignedVec, SimdPath, SplitMix64, count_as_f64, rounded, stride_of};
 use crate::types::{ItemIdx, UserIdx};
 
 fn pool(n_threads: usize) -> ThreadPool {
@@ -164,12 +164,12 @@ fn the_objective_equals_its_naive_sum() {
         let distance = |a: &ndarray::ArrayView2<'_, f32>, b: &Factors, row: usize| -> f64 {
             (0..k).map(|f| (f64::from(a[[row, f]]) - f64::from(b.view()[[row, f]])).powi(2)).sum()
         };
-        for user in 0..n_users {
-            let scale = (of_user[user] + a0 * 11.0).powf(f64::from(exponent));
+        for (user, of_user) in of_user.into_iter().enumerate() {
+            let scale = (of_user + a0 * 11.0).powf(f64::from(exponent));
             naive += lambda * scale * distance(&x, mu_x, user);
         }
-        for item in 0..n_items {
-            let scale = (of_item[item] + a0 * 15.0).powf(f64::from(exponent));
+        for (item, of_item) in of_item.into_iter().enumerate() {
+            let scale = (of_item + a0 * 15.0).powf(f64::from(exponent));
             naive += lambda * scale * distance(&y, mu_y, item);
         }
         let value = als.objective(&input, &pool(1)).expect("fits");
@@ -192,7 +192,10 @@ fn rotation_changes_scores_by_rounding_only() {
         basis.rotate(path, &mut items, &pool);
         for (before, after) in before.iter().zip(&scores(&users, &items)) {
             // Scores are sums of k products around 1: about √k in size.
-            assert!((before - after).abs() < 1e-5 * rounded((k as f64).sqrt() + 1.0), "{before}, {after}");
+            assert!(
+                (before - after).abs() < 1e-5 * rounded(count_as_f64(k).sqrt() + 1.0),
+                "{before}, {after}"
+            );
         }
         let rotated = Gramian::of(path, &items, &pool);
         for i in 0..k {
@@ -231,8 +234,9 @@ fn dense_solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         right.swap(column, pivot);
         for row in column + 1..n {
             let factor = matrix[row][column] / matrix[column][column];
-            for j in column..n {
-                matrix[row][j] -= factor * matrix[column][j];
+            let (above, below) = matrix.split_at_mut(row);
+            for (element, pivot) in below[0].iter_mut().zip(&above[column]).skip(column) {
+                *element -= factor * pivot;
             }
             right[row] -= factor * right[column];
         }
@@ -353,7 +357,7 @@ fn an_item_folds_in_to_the_minimum_over_its_listeners() {
     let listeners: Vec<u32> = (0..15).map(|user| 2 * user).collect();
     let pairs: Vec<Pair> =
         (1..16_u8).map(|c| Pair::new(f32::from(c), f32::from(c)).expect("usable")).collect();
-    let rows = super::sweep::Gathered { factors: &users, indices: &listeners };
+    let rows = super::half_sweep::Gathered { factors: &users, indices: &listeners };
     let mut prior = AlignedVec::zeros(stride_of(k));
     prior[..k].fill(0.25);
     let mut out = AlignedVec::zeros(stride_of(k));
