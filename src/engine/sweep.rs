@@ -88,7 +88,7 @@ impl Writer {
     }
 
     fn accept(&mut self, candidate: Candidate, touched: Vec<u32>) -> SweepReport {
-        let ModelParts { users, items, user_base, .. } = candidate.model.into_parts();
+        let ModelParts { users, items, user_base } = candidate.model.into_parts();
         let items = ItemSide {
             version: ItemVersion::ZERO,
             rows: ItemRows::from_factors(&items, self.by_item.n_items()),
