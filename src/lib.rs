@@ -4,10 +4,10 @@
 
 mod als;
 mod demo;
-mod eval;
+pub mod eval;
 mod import;
 mod kernel;
-mod metrics;
+pub mod metrics;
 mod types;
 
 pub use als::{
