@@ -10,6 +10,8 @@ mod kernel;
 pub mod metrics;
 mod types;
 
+#[doc(hidden)]
+pub use als::bench as als_bench;
 pub use als::{
     Als, AlsParams, AlsParamsBuilder, Factors, FactorsError, FoldInError, Pair, PairError, ParamError, Side,
     SweepError, SweepSolver, TrainedModel, TrainingInput, TrainingInputError, UserBase,

@@ -166,3 +166,95 @@ fn identity(n: usize) -> Vec<f64> {
     }
     matrix
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{SplitMix64, count_as_f64};
+
+    /// The largest error of `matrix = Σ value · vector vectorᵀ` and of `vectors · vectorsᵀ = 1`.
+    fn errors(matrix: &[f64], n: usize) -> (f64, f64) {
+        let (values, vectors) = symmetric_eigen(matrix, n);
+        assert!(values.is_sorted_by(|a, b| a >= b), "descending");
+        let (mut rebuilt_error, mut angle_error) = (0.0_f64, 0.0_f64);
+        for i in 0..n {
+            for j in 0..n {
+                let rebuilt: f64 = (0..n).map(|l| values[l] * vectors[l * n + i] * vectors[l * n + j]).sum();
+                let angle: f64 = (0..n).map(|l| vectors[i * n + l] * vectors[j * n + l]).sum();
+                rebuilt_error = rebuilt_error.max((rebuilt - matrix[i * n + j]).abs());
+                angle_error = angle_error.max((angle - f64::from(u8::from(i == j))).abs());
+            }
+        }
+        (rebuilt_error, angle_error)
+    }
+
+    /// The Gramian of `n_rows` random rows.
+    fn random_gramian(n: usize, n_rows: usize, scale: f64) -> Vec<f64> {
+        let mut random = SplitMix64::new(n as u64);
+        let mut matrix = vec![0.0; n * n];
+        for _ in 0..n_rows {
+            let row: Vec<f64> = (0..n).map(|_| scale * random.normal()).collect();
+            for i in 0..n {
+                for j in 0..n {
+                    matrix[i * n + j] += row[i] * row[j];
+                }
+            }
+        }
+        matrix
+    }
+
+    fn assert_decomposed(matrix: &[f64], n: usize, what: &str) {
+        let scale = matrix.iter().fold(f64::MIN_POSITIVE, |largest, value| largest.max(value.abs()));
+        let (rebuilt, angle) = errors(matrix, n);
+        // A backward stable method leaves a small multiple of n roundings of 1e-16.
+        let bound = 1e-15 * (10.0 + count_as_f64(n));
+        assert!(rebuilt / scale < 10.0 * bound && angle < bound, "{what}, n = {n}: {rebuilt:e}, {angle:e}");
+    }
+
+    #[test]
+    fn the_matrix_is_rebuilt_from_orthogonal_vectors() {
+        for n in (1..20).chain([31, 32, 33, 64, 127, 128]) {
+            assert_decomposed(&random_gramian(n, 2 * n, 1.0), n, "of full rank");
+            assert_decomposed(&random_gramian(n, n / 3, 1.0), n, "of a third of the rank");
+            assert_decomposed(&random_gramian(n, 2 * n, 1e150), n, "huge");
+            assert_decomposed(&random_gramian(n, 2 * n, 1e-150), n, "tiny");
+        }
+    }
+
+    #[test]
+    fn degenerate_matrices_are_decomposed() {
+        for n in [1, 2, 5, 64] {
+            let diagonal = |value: fn(usize) -> f64| {
+                let mut matrix = vec![0.0; n * n];
+                (0..n).for_each(|i| matrix[i * n + i] = value(i));
+                matrix
+            };
+            assert_decomposed(&diagonal(|_| 0.0), n, "zero");
+            assert_decomposed(&diagonal(|_| 3.0), n, "a multiple of the unit matrix");
+            assert_decomposed(&diagonal(|i| [5.0, 1e-18, 0.0][i % 3]), n, "diagonal");
+            assert_decomposed(&vec![1.0; n * n], n, "of ones");
+        }
+    }
+
+    #[test]
+    fn known_eigenvalues_are_found() {
+        let (values, vectors) = symmetric_eigen(&[2.0, -1.0, -1.0, 2.0], 2);
+        assert!((values[0] - 3.0).abs() < 1e-15 && (values[1] - 1.0).abs() < 1e-15, "{values:?}");
+        let half = std::f64::consts::FRAC_1_SQRT_2;
+        for (vector, expected) in vectors.iter().zip([half, -half, half, half]) {
+            assert!((vector - expected).abs() < 1e-15, "{vectors:?}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_finite_ends_at_its_diagonal() {
+        let (values, vectors) = symmetric_eigen(&[f64::NAN, 1.0, 1.0, 2.0], 2);
+        assert!(values[0].is_nan() && (values[1] - 2.0).abs() < f64::EPSILON);
+        assert_eq!(vectors, [1.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn nothing_has_no_eigenvalues() {
+        assert_eq!(symmetric_eigen(&[], 0), (vec![], vec![]));
+    }
+}

@@ -18,6 +18,7 @@ use crate::kernel::{AlignedVec, stride_of};
 /// # Ok::<(), segue::FactorsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "`n_factors` is the crate's word for it")]
 pub struct Factors {
     // INVARIANT: `values.len() == n_rows * stride`, and the padding of every row is zero.
     values: AlignedVec,
@@ -75,9 +76,16 @@ impl Factors {
     }
 
     /// As an array of shape (`n_rows`, `n_factors`), without the padding.
+    #[expect(clippy::missing_panics_doc, reason = "the shape is an invariant of the type")]
     pub fn view(&self) -> ArrayView2<'_, f32> {
-        let shape = (self.n_rows, self.n_factors).strides((self.stride.max(1), 1));
-        ArrayView2::from_shape(shape, &self.values).expect("the rows lie within the values")
+        let shape = (self.n_rows, self.n_factors);
+        // Without values any stride points beyond them.
+        let view = if self.values.is_empty() {
+            ArrayView2::from_shape(shape, &[])
+        } else {
+            ArrayView2::from_shape(shape.strides((self.stride, 1)), &self.values)
+        };
+        view.expect("the rows lie within the values")
     }
 
     /// Row `row` without its padding; `None` if there is no such row.

@@ -122,6 +122,11 @@ impl Gramian {
         padded(&self.values, self.n_factors, |value| rounded(f64::from(weight) * value))
     }
 
+    /// Whether no element is NaN or infinite.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.values.iter().all(|value| value.is_finite())
+    }
+
     /// Its eigenbasis.
     pub(crate) fn eigen(&self) -> Basis {
         let (mut eigenvalues, eigenvectors) = symmetric_eigen(&self.values, self.n_factors);

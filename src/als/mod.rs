@@ -4,9 +4,12 @@
 //! pool to work on; row solves allocate nothing once their scratch has grown.
 
 mod base;
+#[doc(hidden)]
+pub mod bench;
 mod eigen;
 mod factors;
 mod gramian;
+mod half_sweep;
 mod input;
 mod model;
 mod objective;

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use super::base::UserBase;
+use super::half_sweep::Gathered;
 use super::row::RowScratch;
-use super::sweep::Gathered;
 use super::{AlsParams, Factors, Pair};
 use crate::kernel::{AlignedVec, SimdPath, dot};
 use crate::types::{ItemIdx, UserIdx};

@@ -171,7 +171,7 @@ impl AlsParamsBuilder {
 
     /// ν in `λ (Σc + a0·n)^ν`: 0 to 2, by default 1. At 0 every row has the same regularization, at 1 it
     /// grows with what is known of the row (Rendle, Krichene, Zhang & Koren, "Revisiting the Performance of
-    /// iALS on Item Recommendation Benchmarks", RecSys 2022).
+    /// iALS on Item Recommendation Benchmarks", ACM Recommender Systems 2022).
     #[must_use]
     pub fn frequency_exponent(mut self, frequency_exponent: f32) -> Self {
         self.params.frequency_exponent = frequency_exponent;
@@ -242,10 +242,10 @@ mod tests {
                 .regularization_of_row(total, n_others)
         };
         // λ = 0.5, weight 12 + 0.25 · 16 = 16.
-        assert_eq!(of_row(0.0, 12.0, 16), 0.5);
-        assert_eq!(of_row(0.5, 12.0, 16), 2.0);
-        assert_eq!(of_row(1.0, 12.0, 16), 8.0);
-        assert_eq!(of_row(2.0, 12.0, 16), 128.0);
+        assert_eq!(of_row(0.0, 12.0, 16).to_bits(), 0.5_f32.to_bits());
+        assert_eq!(of_row(0.5, 12.0, 16).to_bits(), 2.0_f32.to_bits());
+        assert_eq!(of_row(1.0, 12.0, 16).to_bits(), 8.0_f32.to_bits());
+        assert_eq!(of_row(2.0, 12.0, 16).to_bits(), 128.0_f32.to_bits());
     }
 
     #[test]

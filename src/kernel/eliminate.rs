@@ -1,4 +1,4 @@
-//! Symmetric positive definite systems in f32: LDLᵀ elimination with the right-hand side along.
+//! Symmetric positive definite systems in f32: `LDLᵀ` elimination with the right-hand side along.
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 

@@ -10,9 +10,9 @@ use super::{LANES, PANEL};
 /// Adds `Σ row rowᵀ` over the rows to the upper triangle of `matrix`.
 ///
 /// `rows` holds rows of `row_stride` floats, `matrix` has `dim` rows of `stride` floats; `dim` is a multiple
-/// of [`PANEL`] with `dim <= row_stride`, strides are multiples of [`LANES`]. What is written is every chunk
-/// of 16 columns that reaches the diagonal or lies right of it, up to `row_stride`'s chunk holding `dim`;
-/// within such a chunk also the entries below the diagonal.
+/// of [`PANEL`] with `dim <= row_stride`, strides are multiples of [`LANES`]. Whole chunks of 16 columns are
+/// written, so some elements below the diagonal are too, and with `dim` not a multiple of 16 the columns from
+/// `dim` to the end of the chunk: rows that are zero there leave a right-hand side alone.
 #[inline(always)]
 pub(crate) fn add_gram<S: Simd>(
     simd: S,
