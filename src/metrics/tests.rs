@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "a perfect list has exactly 1, not nearly")]
+
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
