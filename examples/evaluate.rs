@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, ValueEnum};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 use segue::eval::{
-    Confidence, Evaluation, FileFormat, Ids, RankingReport, SeenNegatives, Trained, check_negatives,
-    read_ncf_negatives, save_model, train, training_input,
+    Confidence, Evaluation, FileFormat, GivenNegatives, Ids, Interaction, RankingReport, SeenNegatives,
+    Trained, check_negatives, read_ncf_negatives, save_model, train, training_input,
 };
 use segue::metrics::RankingMetrics;
 use segue::{AlsParams, TrainingInput};
@@ -26,6 +26,7 @@ use serde_json::{Map, Value, json};
 
 /// Trains by alternating least squares and measures how well held-out items are ranked.
 #[derive(Debug, Parser)]
+#[command(allow_negative_numbers = true)]
 struct Args {
     /// The interactions to train on
     #[arg(long, value_name = "FILE")]
@@ -140,17 +141,29 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let mut ids = Ids::default();
     let heard = args.format().read(&args.train, &mut ids)?;
     let input = training_input(ids.n_users(), ids.n_items(), &heard, args.confidence())?;
+    let questions = Questions::read(args, &mut ids)?;
     let trained = train(params, &input, args.sweeps, &pool, |sweep| {
         let seconds = sweep.duration.as_secs_f64();
         eprintln!("sweep {:>3}: {seconds:.3} s, objective {:.6e}", sweep.number, sweep.objective);
     })?;
-
-    let report = rank(args, &trained, &input, &mut ids, &pool)?;
-    if report.mean.n_users() == 0 {
-        return Err("no list could be made; see that test users are in training or have a history".into());
-    }
     if let Some(dir) = &args.save {
         save_model(dir, &trained.model, &ids)?;
+    }
+
+    let evaluation =
+        Evaluation::new(&trained.model, &input)?.with_histories(&questions.history, args.confidence())?;
+    let report = match &questions.cases {
+        Some(cases) => evaluation.rank_given(cases, args.seen_negatives(), &args.at, &pool)?,
+        None => evaluation.rank_all(&questions.test, &args.at, &pool)?,
+    };
+    if report.n_unknown_users > 0 {
+        eprintln!("{} test users skipped: neither in training nor in a history", report.n_unknown_users);
+    }
+    if report.n_unknown_items > 0 {
+        eprintln!("{} test items are not in training and count as misses", report.n_unknown_items);
+    }
+    if report.mean.n_users() == 0 {
+        return Err("no list could be made; see that test users are in training or have a history".into());
     }
     if args.json {
         println!("{}", as_json(&report, &trained, &input));
@@ -160,27 +173,27 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn rank(
-    args: &Args,
-    trained: &Trained,
-    input: &TrainingInput,
-    ids: &mut Ids,
-    pool: &ThreadPool,
-) -> Result<RankingReport, Box<dyn Error>> {
-    let mut evaluation = Evaluation::new(&trained.model, input)?;
-    if let Some(path) = &args.fold_in_history {
-        let history = args.format().read(path, ids)?;
-        evaluation = evaluation.with_histories(&history, args.confidence())?;
-    }
-    let test = args.format().read(&args.test, ids)?;
-    match (args.protocol, &args.negatives) {
-        (Protocol::Ncf, Some(path)) => {
-            let cases = read_ncf_negatives(path, ids)?;
-            check_negatives(&test, &cases)?;
-            let seen = if args.keep_seen_negatives { SeenNegatives::Keep } else { SeenNegatives::Drop };
-            Ok(evaluation.rank_given(&cases, seen, &args.at, pool)?)
+/// What the model is asked, read before it is trained: a bad line should not cost a training.
+struct Questions {
+    history: Vec<Interaction>,
+    test: Vec<Interaction>,
+    /// The given negatives, if the protocol is the one with them.
+    cases: Option<Vec<GivenNegatives>>,
+}
+
+impl Questions {
+    fn read(args: &Args, ids: &mut Ids) -> Result<Self, Box<dyn Error>> {
+        let history = match &args.fold_in_history {
+            Some(path) => args.format().read(path, ids)?,
+            None => Vec::new(),
+        };
+        let test = args.format().read(&args.test, ids)?;
+        let negatives = args.negatives.as_ref().filter(|_| args.protocol == Protocol::Ncf);
+        let cases = negatives.map(|path| read_ncf_negatives(path, ids)).transpose()?;
+        if let Some(cases) = &cases {
+            check_negatives(&test, cases)?;
         }
-        (Protocol::AllRank | Protocol::Ncf, _) => Ok(evaluation.rank_all(&test, &args.at, pool)?),
+        Ok(Self { history, test, cases })
     }
 }
 
@@ -198,6 +211,10 @@ impl Args {
             Rule::Log => Confidence::Log { alpha: self.alpha },
             Rule::Linear => Confidence::Linear { alpha: self.alpha },
         }
+    }
+
+    fn seen_negatives(&self) -> SeenNegatives {
+        if self.keep_seen_negatives { SeenNegatives::Keep } else { SeenNegatives::Drop }
     }
 }
 
