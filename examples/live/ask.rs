@@ -28,7 +28,7 @@ pub(crate) fn while_asking<T>(engine: &Engine, listeners: &[UserId], work: impl 
 }
 
 fn ask(engine: &Engine, listeners: &[UserId], done: &AtomicBool) -> Asked {
-    /// No divisor of any number of listeners we have, so everybody comes up, neighbours far apart.
+    /// A prime, and no divisor of the number of listeners: so everybody comes up, neighbours far apart.
     const STRIDE: usize = 7_919;
     let reader = engine.reader();
     let mut asked = Asked::default();

@@ -87,7 +87,7 @@ fn main() -> Result<(), Failure> {
         flood::run(&engine, events.by_ref().take(n_flood), options.rate, &bar)
     });
     let flood = flood?;
-    // The events kept a sweep from nothing but the pool; now there is one over all of them.
+    // One sweep over all of the flood, so that the steady part does not begin with a model of half of it.
     engine.sweep_now()?.wait()?;
     let (steady, asked_in_steady) =
         while_asking(&engine, source.listeners(), || steady::run(&engine, events.take(n_steady), &bar));
