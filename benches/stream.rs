@@ -1,7 +1,7 @@
 //! How soon an event is visible, and how many events a second are.
 //!
 //! Run with `cargo bench --bench stream`; add `-- pump`, `-- thread` or `-- flood` for one part alone.
-//! Takes about half a minute and about a gigabyte of memory. Nothing else should run on the machine.
+//! Takes about half a minute and 300 MB of memory. Nothing else should run on the machine.
 //!
 //! | part | what is measured |
 //! |---|---|
