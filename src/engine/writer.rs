@@ -14,7 +14,7 @@ use crate::model::{ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, S
 use crate::publish::Freeze;
 use crate::query::Reader;
 use crate::training::SweepPolicy;
-use crate::types::{EventSeq, Timestamp, UserIdx};
+use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
 ///
@@ -50,6 +50,8 @@ pub(super) struct Writer {
     /// Something happened since the last item batch.
     pub(super) items_stale: bool,
     pub(super) last_item_batch: Option<Timestamp>,
+    /// Items of the present batch that are not solved yet.
+    pub(super) items_to_fold: Vec<ItemIdx>,
 
     pub(super) training: Option<Training>,
     /// The event and the time at which the input of the last sweep was frozen.
@@ -88,6 +90,7 @@ impl Writer {
             to_refold: Vec::new(),
             items_stale: false,
             last_item_batch: None,
+            items_to_fold: Vec::new(),
             training: None,
             last_freeze: None,
             norm_of_model: None,
@@ -114,9 +117,9 @@ impl Writer {
         Reader::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.settings.path)
     }
 
-    /// Whether something has changed about the items and their last batch is long enough ago.
+    /// Whether something has changed about the items and their last batch is done and long enough ago.
     pub(super) fn item_batch_is_due(&mut self) -> bool {
-        if !self.items_stale {
+        if !self.items_stale || !self.items_to_fold.is_empty() {
             return false;
         }
         let now = self.settings.clock.now();
