@@ -9,8 +9,8 @@ use crate::{Failure, PATIENCE};
 
 const PLAYS: usize = 5;
 const SHOWN: usize = 5;
-/// A history that is real, and not so long that five plays are nothing in it.
-const HISTORY: std::ops::RangeInclusive<usize> = 25..=60;
+/// A history that is real, and not so long that five plays say nothing beside it.
+const HISTORY: std::ops::RangeInclusive<usize> = 10..=20;
 /// Artists a genre needs to be worth exploring.
 const GENRE_SIZE: usize = 20;
 
@@ -44,7 +44,7 @@ pub(crate) fn run(engine: &Engine, source: &Source) -> Result<Option<Five>, Fail
 }
 
 /// The first listener who has a history of the right length and lacks a genre, the largest genre they lack,
-/// and its most popular artists.
+/// and five of its artists.
 fn find<'v>(view: &'v View, source: &Source) -> Result<Option<(UserView<'v>, String, Vec<ItemId>)>, Failure> {
     let mut genres: BTreeMap<&str, Vec<&ItemId>> = BTreeMap::new();
     for (artist, _) in source.catalogue().iter() {
@@ -63,10 +63,20 @@ fn find<'v>(view: &'v View, source: &Source) -> Result<Option<(UserView<'v>, Str
             history.iter().flat_map(|entry| genres_of(source, &entry.item)).collect();
         let untouched = genres.iter().filter(|(genre, _)| !touched.contains(*genre));
         let Some((&genre, artists)) = untouched.max_by_key(|(_, artists)| artists.len()) else { continue };
-        let popular = view.popular().only(artists.iter().copied()).limit(PLAYS).run()?;
-        return Ok(Some((listener, genre.to_owned(), popular.ids().cloned().collect())));
+        return Ok(Some((listener, genre.to_owned(), way_in(view, artists)?)));
     }
     Ok(None)
+}
+
+/// Where somebody would begin with a genre: its most popular artist, and those who are most like them.
+fn way_in(view: &View, artists: &[&ItemId]) -> Result<Vec<ItemId>, Failure> {
+    let genre = || artists.iter().copied();
+    let mut played: Vec<_> = view.popular().only(genre()).limit(1).run()?.ids().cloned().collect();
+    if let Some(first) = played.first() {
+        let like_it = view.similar(first).only(genre()).limit(PLAYS - 1).run()?;
+        played.extend(like_it.ids().cloned());
+    }
+    Ok(played)
 }
 
 /// Everything an artist can be filed under: its three strongest tags.
