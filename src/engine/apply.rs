@@ -3,7 +3,7 @@
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::ingest::{EventFacts, Interaction};
-use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, UserLimits};
+use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, UserLimits, UserState};
 use crate::types::{Action, ActionKind, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
 
 use super::builder::CatalogueMode;
@@ -75,11 +75,21 @@ impl Writer {
         let event = interaction.event();
         let user = self.shared.user_ids.get(event.user()).map(UserIdx::new).ok_or(Refusal::NothingToUndo)?;
         let item = self.shared.item_ids.get(event.item()).map(ItemIdx::new).ok_or(Refusal::NothingToUndo)?;
-        let action = self.actions.code(kind).ok_or(Refusal::NothingToUndo)?;
+        let action = self.actions.known_code(kind).ok_or(Refusal::NothingToUndo)?;
+        // Looked up before a draft is begun: publishing one solves the user anew.
+        let can_undo = |state: &UserState| state.recent.holds(item, action);
+        let has_it = match self.drafts.get(user) {
+            Some(draft) => can_undo(draft),
+            None => self.shared.user(user).is_some_and(|state| can_undo(&state)),
+        };
+        if !has_it {
+            return Err(Refusal::NothingToUndo);
+        }
         let decay = self.settings.weighing.decay;
         let draft = self.drafts.edit(user, &self.shared);
-        let (_, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
+        let (fact, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
         self.index(user, item, change);
+        self.by_item.shrink(item, fact.signal.confidence());
         Ok(self.stamp(user))
     }
 

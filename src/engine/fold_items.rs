@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
 use crate::kernel::AlignedVec;
-use crate::model::{Generation, Shared};
+use crate::model::{Generation, Shared, is_usable};
 use crate::types::{ItemIdx, UserIdx};
 
 /// Listeners of a newly solved item who are solved anew with it; more would be an established item.
@@ -52,9 +52,16 @@ impl Writer {
             let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
             let users = gramians.users(&self.generation, &self.shared, self.settings.path);
             let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
-            let solved = self.solve_items(&base, &due);
+            let mut solved = self.solve_items(&base, &due);
             let gramians = self.gramians.as_mut().expect("it was there above");
             let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
+            for (row, old) in solved.iter_mut().zip(&old) {
+                // One such row would spoil every list and, through the warm start, every later sweep.
+                if !is_usable(row) {
+                    row.clone_from(old);
+                    self.meters.unusable_item_folds.add(1);
+                }
+            }
             gramians.replace_items(
                 self.settings.path,
                 old.iter().map(|row| &**row),

@@ -44,10 +44,12 @@ pub struct Engine {
     shared: Arc<Shared>,
     meters: Arc<Meters>,
     drain_until: Arc<Mutex<Option<Instant>>>,
-    /// Dropping it stops the writer.
-    stop: Option<Sender<Infallible>>,
+    stop: Stop,
     thread: Option<JoinHandle<Result<ShutdownReport, String>>>,
 }
+
+/// Taking what is in it and dropping it stops the writer and all senders.
+type Stop = Arc<Mutex<Option<Sender<Infallible>>>>;
 
 /// What was left when an engine was shut down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,20 +107,28 @@ impl Engine {
     }
 
     pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
-        let (sender, queue) = queue::bounded(admission, capacity);
-        let (stop, stopped) = bounded(0);
+        let (stop, stopped) = bounded(1);
+        let (sender, queue) = queue::bounded(admission, capacity, stopped.clone());
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
-        let worker = Worker::new(writer, queue, stopped, Arc::clone(&drain_until));
+        let stop: Stop = Arc::new(Mutex::new(Some(stop)));
+        let worker = Worker::new(writer, queue.clone(), stopped, Arc::clone(&drain_until));
         let thread = std::thread::Builder::new()
             .name("segue-writer".to_owned())
             .spawn({
-                let meters = Arc::clone(&meters);
-                move || fenced(|| worker.run()).inspect_err(|message| meters.failed(message.clone()))
+                let (meters, stop) = (Arc::clone(&meters), Arc::clone(&stop));
+                move || {
+                    let report =
+                        fenced(|| worker.run()).inspect_err(|message| meters.failed(message.clone()));
+                    // However it ended, senders learn that nobody reads any more.
+                    drop(stop.lock().take());
+                    queue::discard(&queue);
+                    report
+                }
             })
             .map_err(BuildError::Thread)?;
-        Ok(Self { sender, reader, shared, meters, drain_until, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { sender, reader, shared, meters, drain_until, stop, thread: Some(thread) })
     }
 
     /// Where to put events in: clone it freely, give one to each thread.
@@ -144,8 +154,8 @@ impl Engine {
         while events.peek().is_some() {
             let part = events
                 .by_ref()
-                .take(CHUNK)
                 .filter_map(|(place, event)| report.admit(place, event, self.sender.admission()))
+                .take(CHUNK)
                 .collect();
             // A channel for each part: its other end goes away with the part, should the engine stop.
             let (done, outcomes) = bounded(1);
@@ -204,7 +214,7 @@ impl Engine {
     /// # Errors
     /// [`ShutdownError::WriterPanicked`] if the writer thread had died before.
     pub fn shutdown(mut self, deadline: Duration) -> Result<ShutdownReport, ShutdownError> {
-        *self.drain_until.lock() = Instant::now().checked_add(deadline);
+        *self.drain_until.lock() = Some(Instant::now().checked_add(deadline).unwrap_or_else(far_future));
         match self.stop_and_join() {
             Some(Ok(report)) => Ok(report),
             Some(Err(message)) => Err(ShutdownError::WriterPanicked { message }),
@@ -214,7 +224,7 @@ impl Engine {
 
     /// Stops the writer and waits for it; `None` if that has been done.
     fn stop_and_join(&mut self) -> Option<Result<ShutdownReport, String>> {
-        drop(self.stop.take());
+        drop(self.stop.lock().take());
         // The thread catches its own panics, so joining it cannot fail.
         self.thread.take().and_then(|thread| thread.join().ok())
     }
@@ -224,4 +234,10 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop_and_join();
     }
+}
+
+/// A deadline that nobody lives to see, for durations beyond the end of time.
+fn far_future() -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
+    Instant::now() + CENTURY
 }

@@ -27,7 +27,7 @@ use crate::types::{Event, ItemId};
 /// ```
 #[derive(Debug)]
 pub struct ManualEngine {
-    writer: Writer,
+    pub(super) writer: Writer,
     admission: Admission,
 }
 

@@ -74,6 +74,9 @@ pub struct Stats {
     pub user_folds: u64,
     /// Item vectors solved between sweeps.
     pub item_folds: u64,
+    /// Of those, vectors that were not finite or absurdly large, so that the one before was kept: look for a regularization
+    /// next to nothing or for confidences of extreme size.
+    pub unusable_item_folds: u64,
     /// Batches they were solved in.
     pub item_batches: u64,
     /// Sweeps published.
@@ -106,6 +109,7 @@ pub(super) struct Meters {
     pub(super) evicted_cells: Counter,
     pub(super) user_folds: Counter,
     pub(super) item_folds: Counter,
+    pub(super) unusable_item_folds: Counter,
     pub(super) item_batches: Counter,
     event_to_visible: LatencyHistogram,
     rare: Mutex<Rare>,
@@ -206,6 +210,7 @@ impl Meters {
             evicted_cells: self.evicted_cells.get(),
             user_folds: self.user_folds.get(),
             item_folds: self.item_folds.get(),
+            unusable_item_folds: self.unusable_item_folds.get(),
             item_batches: self.item_batches.get(),
             sweeps: rare.sweeps,
             failed_sweeps: rare.failed_sweeps,

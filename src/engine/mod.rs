@@ -24,3 +24,6 @@ pub use import::ImportReport;
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
 pub use queue::{EventSender, SendError, TrySendError};
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The bounded queue between the host's threads and the writer.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel as channel;
@@ -42,9 +43,34 @@ pub(super) enum Queued {
 /// What became of the events of one [`Queued::Bulk`].
 pub(super) type BulkOutcomes = Vec<Outcome>;
 
-pub(super) fn bounded(admission: Admission, capacity: usize) -> (EventSender, channel::Receiver<Queued>) {
+/// The two ends of the queue. Once the other end of `stopped` is gone, senders take nothing any more.
+pub(super) fn bounded(
+    admission: Admission,
+    capacity: usize,
+    stopped: channel::Receiver<Infallible>,
+) -> (EventSender, channel::Receiver<Queued>) {
     let (queue, receiver) = channel::bounded(capacity);
-    (EventSender { queue, admission }, receiver)
+    (EventSender { queue, unread: receiver.clone(), stopped, admission }, receiver)
+}
+
+/// Drops what nobody will read, so that its receipts say `Stopped`: the channel itself would keep it as
+/// long as there is a sender.
+pub(super) fn discard(queue: &channel::Receiver<Queued>) {
+    queue.try_iter().for_each(drop);
+}
+
+/// How long a sender waits for room.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    Not,
+    AtMost(Duration),
+    UntilThereIsRoom,
+}
+
+/// Why something is not in the queue; it is handed back.
+enum NotQueued {
+    Full(Queued),
+    Stopped(Queued),
 }
 
 /// Where a host's threads put events in. Clones feed the same engine; one thread's events are learned in
@@ -56,6 +82,9 @@ pub(super) fn bounded(admission: Admission, capacity: usize) -> (EventSender, ch
 #[derive(Debug, Clone)]
 pub struct EventSender {
     queue: channel::Sender<Queued>,
+    /// The writer's end, for what is put in while it leaves.
+    unread: channel::Receiver<Queued>,
+    stopped: channel::Receiver<Infallible>,
     admission: Admission,
 }
 
@@ -130,11 +159,7 @@ impl EventSender {
     /// [`TrySendError`], with the event, if the queue is full, the event is not well formed, or the engine
     /// has stopped.
     pub fn try_send(&self, event: Event) -> Result<(), TrySendError> {
-        let queued = self.queued(event, None)?;
-        self.queue.try_send(queued).map_err(|error| match error {
-            channel::TrySendError::Full(queued) => TrySendError::Full(event_of(queued)),
-            channel::TrySendError::Disconnected(queued) => TrySendError::Stopped(event_of(queued)),
-        })
+        self.try_send_with(event, Wait::Not)
     }
 
     /// Puts an event into the queue; waits at most `timeout` for room.
@@ -142,11 +167,7 @@ impl EventSender {
     /// # Errors
     /// As [`try_send`](Self::try_send); `Full` if the queue stayed full for the whole time.
     pub fn send_timeout(&self, event: Event, timeout: Duration) -> Result<(), TrySendError> {
-        let queued = self.queued(event, None)?;
-        self.queue.send_timeout(queued, timeout).map_err(|error| match error {
-            channel::SendTimeoutError::Timeout(queued) => TrySendError::Full(event_of(queued)),
-            channel::SendTimeoutError::Disconnected(queued) => TrySendError::Stopped(event_of(queued)),
-        })
+        self.try_send_with(event, Wait::AtMost(timeout))
     }
 
     /// Events waiting in the queue.
@@ -161,12 +182,78 @@ impl EventSender {
     /// Puts something other than a single event into the queue; waits while it is full. `Err` if the
     /// engine has stopped.
     pub(super) fn send_queued(&self, queued: Queued) -> Result<(), EngineError> {
-        self.queue.send(queued).map_err(|_| EngineError::Stopped)
+        self.put(queued, Wait::UntilThereIsRoom).map_err(|_| EngineError::Stopped)
     }
 
     fn send_with(&self, event: Event, receipt: Option<Completer>) -> Result<(), SendError> {
         let queued = self.queued(event, receipt)?;
-        self.queue.send(queued).map_err(|error| SendError::Stopped(event_of(error.0)))
+        self.put(queued, Wait::UntilThereIsRoom).map_err(|not_queued| match not_queued {
+            NotQueued::Full(queued) | NotQueued::Stopped(queued) => SendError::Stopped(event_of(queued)),
+        })
+    }
+
+    fn try_send_with(&self, event: Event, wait: Wait) -> Result<(), TrySendError> {
+        let queued = self.queued(event, None)?;
+        self.put(queued, wait).map_err(|not_queued| match not_queued {
+            NotQueued::Full(queued) => TrySendError::Full(event_of(queued)),
+            NotQueued::Stopped(queued) => TrySendError::Stopped(event_of(queued)),
+        })
+    }
+
+    /// Puts something into the queue, unless the engine is stopping: what came in then would keep a
+    /// shutdown from ever seeing the queue empty.
+    #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]
+    fn put(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
+        if self.is_stopped() {
+            return Err(NotQueued::Stopped(queued));
+        }
+        self.put_in(queued, wait)?;
+        // INVARIANT: whatever is in the queue after the stop is dropped by somebody. The writer drops what
+        // it finds after the stop; whoever put something in later sees the stop here.
+        // ORDERING: the channels order putting in before this look, and the stop before the writer's, by
+        // sequentially consistent fences.
+        if self.is_stopped() {
+            discard(&self.unread);
+        }
+        Ok(())
+    }
+
+    fn is_stopped(&self) -> bool {
+        matches!(self.stopped.try_recv(), Err(channel::TryRecvError::Disconnected))
+    }
+
+    #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]
+    fn put_in(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
+        match (self.queue.try_send(queued), wait) {
+            (Ok(()), _) => Ok(()),
+            (Err(channel::TrySendError::Disconnected(queued)), _) => Err(NotQueued::Stopped(queued)),
+            (Err(channel::TrySendError::Full(queued)), Wait::Not) => Err(NotQueued::Full(queued)),
+            (Err(channel::TrySendError::Full(queued)), _) => self.put_when_there_is_room(queued, wait),
+        }
+    }
+
+    /// Sleeps until there is room, the engine stops, or it has waited long enough.
+    #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]
+    fn put_when_there_is_room(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
+        let mut select = channel::Select::new();
+        let room = select.send(&self.queue);
+        select.recv(&self.stopped);
+        let selected = match wait {
+            Wait::Not => select.try_select().ok(),
+            Wait::AtMost(timeout) => select.select_timeout(timeout).ok(),
+            Wait::UntilThereIsRoom => Some(select.select()),
+        };
+        match selected {
+            None => Err(NotQueued::Full(queued)),
+            Some(selected) if selected.index() == room => selected
+                .send(&self.queue, queued)
+                .map_err(|channel::SendError(queued)| NotQueued::Stopped(queued)),
+            Some(selected) => {
+                // Nothing is ever sent there: that it can be received from says that the other end is gone.
+                let _ = selected.recv(&self.stopped);
+                Err(NotQueued::Stopped(queued))
+            }
+        }
     }
 
     fn queued(&self, event: Event, receipt: Option<Completer>) -> Result<Queued, Box<InvalidEvent>> {

@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) stop: Receiver<Infallible>,
     /// Until when the queue is worked off once `stop` has come.
     pub(super) drain_until: Arc<Mutex<Option<Instant>>>,
+    /// That deadline, once the queue is being worked off.
+    draining_until: Option<Instant>,
     results: Receiver<Result<Candidate, TrainingError>>,
     result_sender: Sender<Result<Candidate, TrainingError>>,
     /// Those who wait for the running sweep, and those who wait for the one after it.
@@ -56,6 +58,7 @@ impl Worker {
             queue,
             stop,
             drain_until,
+            draining_until: None,
             results,
             result_sender,
             waiting: Vec::new(),
@@ -66,7 +69,7 @@ impl Worker {
 
     /// Runs until `stop`.
     pub(super) fn run(mut self) -> ShutdownReport {
-        while !matches!(self.stop.try_recv(), Err(TryRecvError::Disconnected)) {
+        while !self.is_told_to_stop() {
             let stop = self.stop.clone();
             select! {
                 recv(self.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
@@ -93,12 +96,16 @@ impl Worker {
     /// Applies `first` and whatever waits behind it, then publishes.
     fn take_batch(&mut self, first: Queued) {
         let mut next = Some(first);
-        while let Some(queued) = next {
+        while let Some(queued) = next.take() {
             match queued {
                 Queued::One(Incoming { interaction, sent_at, receipt }) => {
                     let outcome = self.writer.apply(&interaction);
                     self.batch.push((sent_at, receipt, outcome));
+                    if self.may_take_more() {
+                        next = self.queue.try_recv().ok();
+                    }
                 }
+                // Each of the others ends its batch: a long import would leave no time for anything else.
                 Queued::Bulk { interactions, done } => {
                     self.publish();
                     let outcomes = interactions.iter().map(|one| self.writer.apply(one)).collect();
@@ -117,9 +124,22 @@ impl Worker {
                     self.next_waiting.push(done);
                 }
             }
-            next = if self.batch.len() < MAX_BATCH { self.queue.try_recv().ok() } else { None };
         }
         self.publish();
+    }
+
+    /// Whether the batch may grow: a full one is published first, and a stop is obeyed between two events,
+    /// as a weigher of the host's may be slow.
+    fn may_take_more(&self) -> bool {
+        self.batch.len() < MAX_BATCH
+            && match self.draining_until {
+                None => !self.is_told_to_stop(),
+                Some(deadline) => Instant::now() < deadline,
+            }
+    }
+
+    fn is_told_to_stop(&self) -> bool {
+        matches!(self.stop.try_recv(), Err(TryRecvError::Disconnected))
     }
 
     fn publish(&mut self) {
@@ -177,6 +197,7 @@ impl Worker {
     fn finish(mut self) -> ShutdownReport {
         self.writer.cancel_sweep();
         let deadline = *self.drain_until.lock();
+        self.draining_until = deadline;
         while deadline.is_some_and(|deadline| Instant::now() < deadline) {
             let Ok(first) = self.queue.try_recv() else { break };
             self.take_batch(first);

@@ -63,6 +63,12 @@ impl ByItem {
         }
     }
 
+    /// An event that had added `confidence` to an item was taken back.
+    pub(crate) fn shrink(&mut self, item: ItemIdx, confidence: f32) {
+        let record = &mut self.records[item.index()];
+        record.confidence = (record.confidence - f64::from(confidence)).max(0.0);
+    }
+
     /// Users whose histories hold `item`, in no particular order.
     pub(crate) fn listeners(&self, item: ItemIdx) -> &[UserIdx] {
         &self.records[item.index()].listeners

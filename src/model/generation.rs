@@ -120,8 +120,20 @@ impl UserSide {
         debug_assert_eq!(stride, stride_of(self.factors.n_factors()));
         let mut vector = AlignedVec::zeros(stride);
         self.base.fold_in(self.path, rows, &scratch.pairs, None, &mut scratch.solver, &mut vector);
+        if !is_usable(&vector) {
+            // It says nothing: the answer is cold, as for somebody nothing is known of.
+            vector.fill(0.0);
+        }
         vector
     }
+}
+
+/// Whether a solved vector may be published: finite, and so far from the end of `f32` that its product with
+/// any other such vector is finite too. Solving gives others only if the regularization is next to nothing.
+pub(crate) fn is_usable(vector: &[f32]) -> bool {
+    const MAX_FACTOR: f32 = 1e15;
+    // False for NaN.
+    vector.iter().all(|value| value.abs() <= MAX_FACTOR)
 }
 
 /// Cells of items below `n_items`: a prefix, as cells are in order of item.

@@ -16,7 +16,7 @@ mod weighing;
 
 pub(crate) use by_item::ByItem;
 pub(crate) use dedupe::DedupeWindow;
-pub(crate) use generation::{FoldScratch, Generation, UserSide};
+pub(crate) use generation::{FoldScratch, Generation, UserSide, is_usable};
 pub(crate) use history::{Cell, Fact};
 pub(crate) use item_side::{ItemRows, ItemSide};
 pub use limits::{Limits, Refusal};

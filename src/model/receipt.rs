@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::limits::Refusal;
+use crate::guard::fenced;
 use crate::types::EventSeq;
 
 /// What became of an event.
@@ -102,7 +103,9 @@ impl Completer {
         cell.decided.notify_all();
         // Outside the lock: a waker may poll at once.
         if let Some(waker) = waker {
-            waker.wake();
+            // It is the host's code, on the writer's thread. Should it panic, the host hears of it by its own
+            // panic hook, and the task it should have woken is the host's loss.
+            let _ = fenced(|| waker.wake());
         }
     }
 }

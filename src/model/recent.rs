@@ -22,8 +22,20 @@ impl ActionNames {
     /// Codes of the kinds that every engine knows.
     const BUILT_IN: usize = 5;
 
-    /// The code of `kind`; `None` if it is one more name than an engine tells apart.
+    /// The code of `kind`, given to it if it has none; `None` if it is one more name than an engine tells
+    /// apart.
     pub(crate) fn code(&mut self, kind: &ActionKind) -> Option<ActionCode> {
+        if let ActionKind::Custom(name) = kind
+            && !self.custom.contains(name)
+            && self.custom.len() < MAX_ACTION_NAMES
+        {
+            self.custom.push(name.clone());
+        }
+        self.known_code(kind)
+    }
+
+    /// The code of `kind`, if it has one.
+    pub(crate) fn known_code(&self, kind: &ActionKind) -> Option<ActionCode> {
         let code = match kind {
             ActionKind::Listen => 0,
             ActionKind::Skip => 1,
@@ -31,16 +43,7 @@ impl ActionNames {
             ActionKind::Dislike => 3,
             ActionKind::Save => 4,
             ActionKind::Custom(name) => {
-                let known = self.custom.iter().position(|other| other == name);
-                let at = match known {
-                    Some(at) => at,
-                    None if self.custom.len() == MAX_ACTION_NAMES => return None,
-                    None => {
-                        self.custom.push(name.clone());
-                        self.custom.len() - 1
-                    }
-                };
-                Self::BUILT_IN + at
+                Self::BUILT_IN + self.custom.iter().position(|other| other == name)?
             }
         };
         Some(ActionCode(u16::try_from(code).expect("a thousand names fit")))
@@ -79,6 +82,12 @@ impl Recent {
         while self.standing.len() > standing_limit {
             self.standing.pop_front();
         }
+    }
+
+    /// Whether there is an event of this action on this item to take back.
+    pub(crate) fn holds(&self, item: ItemIdx, action: ActionCode) -> bool {
+        let mut all = self.ring.iter().chain(&self.standing);
+        all.any(|event| event.fact.item == item && event.action == action)
     }
 
     /// Takes out the newest event of this action on this item.

@@ -98,7 +98,7 @@ proptest! {
                 })
                 .sum();
             let kept = state.history.cell(ItemIdx::new(item)).map_or(0.0, |cell| f64::from(cell.confidence() * factor));
-            // Sixty roundings of f32; weights stop falling at 2^-100, which is nothing beside any confidence.
+            // Sixty roundings of f32, whose least numbers are nothing beside any confidence.
             prop_assert!((kept - naive).abs() <= 1e-5 * naive + 1e-20, "item {}: {} for {}", item, kept, naive);
         }
     }

@@ -6,6 +6,9 @@ use super::history::Cell;
 use crate::als::Pair;
 use crate::types::Timestamp;
 
+/// The most confidence of a pair: sums of such over a history are still far from the end of `f32`.
+const MAX_CONFIDENCE: f32 = 1e30;
+
 /// How the confidence of repeated events adds up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -57,6 +60,8 @@ impl Weighing {
 
     /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).
     pub(crate) fn pair(self, cell: &Cell, factor: f32) -> Pair {
+        // Events long after the moment decay is reckoned at weigh more the later they are, until the next sweep.
+        let factor = factor.min(MAX_CONFIDENCE / cell.confidence());
         let confidence = cell.confidence() * factor;
         if confidence == 0.0 {
             // Decayed to nothing; the other sum may not quite be.
@@ -83,8 +88,9 @@ fn ms_between(from: Timestamp, to: Timestamp) -> f64 {
     to.unix_ms().saturating_sub(from.unix_ms()) as f64
 }
 
-/// Two to the power of `exponent`, held within what a product of confidences survives.
+/// Two to the power of `exponent`: 0 where that is below the least `f32`, and at most what a product with a
+/// confidence survives.
 #[expect(clippy::cast_possible_truncation, reason = "the clamp keeps it in the range of f32")]
 fn exp2(exponent: f64) -> f32 {
-    libm::exp2(exponent.clamp(-100.0, 60.0)) as f32
+    libm::exp2(exponent.clamp(-200.0, 60.0)) as f32
 }

@@ -116,6 +116,12 @@ impl<'v> UserView<'v> {
         state.history.cells().iter().map(entry).collect()
     }
 
+    /// What this view of a user pins and the vector it answers with, for tests that check it from outside.
+    #[cfg(test)]
+    pub(crate) fn pinned(&self) -> Option<(UserIdx, &UserState, Option<&AlignedVec>)> {
+        self.known.as_ref().map(|(idx, state)| (*idx, &**state, self.vector()))
+    }
+
     fn vector(&self) -> Option<&AlignedVec> {
         let solve = || {
             let (idx, state) = self.known.as_ref()?;

@@ -106,6 +106,12 @@ impl View {
             .install(|| users.par_iter().map(|user| self.user(user).recommend().limit(limit).run()).collect())
     }
 
+    /// What this view pins, for tests that check its answers from outside.
+    #[cfg(test)]
+    pub(crate) fn pinned(&self) -> (&Generation, &ItemSide) {
+        (&self.generation, &self.items)
+    }
+
     pub(super) fn item_idx(&self, item: &ItemId) -> Option<ItemIdx> {
         let row = self.shared.item_ids.get(item)?;
         // An item that came after this view was taken is not part of it.

@@ -1,0 +1,70 @@
+//! After `view_after` the effect of the event is there, always: with many senders, and sweeps all the time.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{PATIENCE, small};
+use segue::{Engine, Event, Outcome};
+
+const SENDERS: u64 = 4;
+
+/// Each sender plays `n` new items to some listeners of its own and asks after each.
+fn send_and_ask(engine: &Engine, sender: u64, n: u64) {
+    let (events, reader) = (engine.sender(), engine.reader());
+    for at in 0..n {
+        let (user, item) = (sender * 10 + at % 10, at / 10);
+        let receipt = events.send_tracked(Event::listen(user, item)).expect("running");
+        let view = reader.view_after(&receipt, PATIENCE).expect("learned");
+        let Some(Outcome::Applied(seq)) = receipt.outcome() else { panic!("it was learned") };
+        let ana = view.user(user);
+        assert!(ana.seq() >= seq, "{} < {seq}", ana.seq());
+        let history = ana.history();
+        assert_eq!(history.len() as u64, item + 1, "every item so far, each new");
+        assert!(history.iter().any(|entry| entry.item == item.into() && entry.events == 1));
+        let later = reader.view_at(seq, PATIENCE).expect("it is there already");
+        assert!(later.user(user).seq() >= seq && reader.applied() >= seq);
+        // What was heard is not recommended, so the list knows the event too.
+        let list = ana.recommend().limit(usize::MAX).run().expect("always an answer");
+        assert!(list.ids().all(|id| *id != item.into()));
+        assert!(list.provenance().user_seq >= seq);
+    }
+}
+
+fn stress(n: u64) {
+    let engine = small().sweeps(1, 1).open().expect("usable settings");
+    engine.import((0..200_u64).map(|at| Event::listen(1_000 + at % 40, at % 23))).expect("running");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let sweeper = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                engine.sweep_now().expect("running").wait().expect("there is something to learn");
+            }
+        });
+        let engine = &engine;
+        let senders: Vec<_> =
+            (0..SENDERS).map(|sender| scope.spawn(move || send_and_ask(engine, sender, n))).collect();
+        let ended: Vec<_> = senders.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+        done.store(true, Ordering::Relaxed);
+        for ended in ended {
+            ended.expect("the effect was there");
+        }
+        sweeper.join().expect("every sweep was published");
+    });
+    let stats = engine.stats();
+    println!("{} events, {} sweeps, {:?}", stats.applied, stats.sweeps, stats.event_to_visible);
+    assert_eq!(stats.applied, 200 + SENDERS * n);
+    assert!(stats.sweeps > 10, "sweeps ran all the time: {}", stats.sweeps);
+}
+
+#[test]
+fn its_effect_is_there_while_sweeps_run() {
+    stress(1_000);
+}
+
+/// Run with `cargo test --release --test a_view_after_a_receipt_has_its_event -- --ignored --nocapture`.
+#[test]
+#[ignore = "some minutes"]
+fn its_effect_is_there_for_long() {
+    stress(5_000);
+}
