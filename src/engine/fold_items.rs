@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
 use crate::kernel::AlignedVec;
@@ -52,7 +50,7 @@ impl Writer {
             let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
             let users = gramians.users(&self.generation, &self.shared, self.settings.path);
             let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
-            let mut solved = self.solve_items(&base, &due);
+            let mut solved = self.solve_items(base, &due);
             let gramians = self.gramians.as_mut().expect("it was there above");
             let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
             for (row, old) in solved.iter_mut().zip(&old) {
@@ -95,20 +93,22 @@ impl Writer {
         self.items_to_fold.drain(..n_items).collect()
     }
 
-    fn solve_items(&self, base: &ItemBase, due: &[ItemIdx]) -> Vec<AlignedVec> {
-        let solve = |scratch: &mut ItemScratch, item: &ItemIdx| {
-            let mut listeners = self.by_item.listeners(*item).to_vec();
+    /// Every item is solved by itself, so who solves it changes no byte.
+    fn solve_items(&self, base: ItemBase, due: &[ItemIdx]) -> Vec<AlignedVec> {
+        let listeners = |&item: &ItemIdx| {
+            let mut listeners = self.by_item.listeners(item).to_vec();
             // Sums of floats depend on their order; that of arrival is not the sweep's.
             listeners.sort_unstable();
-            scratch.gather(&self.generation, &self.shared, *item, &listeners);
-            scratch.solve(&self.generation, base)
+            (item, listeners)
         };
-        if due.len() > 1 && self.pool_is_free() {
-            self.pool.install(|| due.par_iter().map_init(ItemScratch::default, solve).collect())
-        } else {
-            let mut scratch = ItemScratch::default();
-            due.iter().map(|item| solve(&mut scratch, item)).collect()
-        }
+        let (generation, shared) = (Arc::clone(&self.generation), Arc::clone(&self.shared));
+        self.crew.share(
+            due.iter().map(listeners).collect(),
+            move |scratch: &mut ItemScratch, (item, listeners)| {
+                scratch.gather(&generation, &shared, item, &listeners);
+                scratch.solve(&generation, &base)
+            },
+        )
     }
 }
 

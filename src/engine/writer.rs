@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::ThreadPool;
 
 use super::builder::Settings;
+use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
@@ -26,6 +27,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) meters: Arc<Meters>,
     pub(super) pool: Arc<ThreadPool>,
+    pub(super) crew: Crew,
     pub(super) weigher: Box<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
     /// What `shared.current` holds; only the writer replaces it.
@@ -94,17 +96,13 @@ impl Writer {
             training: None,
             last_freeze: None,
             norm_of_model: None,
+            crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
             pool,
             weigher,
             policy,
         }
-    }
-
-    /// Whether the pool is free for the writer: while a sweep runs it would queue behind the sweep.
-    pub(super) fn pool_is_free(&self) -> bool {
-        self.training.is_none() && self.pool.current_num_threads() > 1
     }
 
     /// Frees old generations that no reader holds any longer.
