@@ -4,6 +4,8 @@
 //! `SEGUE_SIMD=portable|avx2|avx512` chooses the instructions. A row's observed rows are drawn anew before
 //! each solve, from 20,000 items, so caches are as cold as for real users. Sweeps run on two threads.
 
+#![expect(missing_docs, reason = "criterion's macro makes a public function")]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};

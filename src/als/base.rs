@@ -81,11 +81,6 @@ impl ItemBase {
         Self { params, weighted, n_users }
     }
 
-    /// Takes the Gramian of users that have moved.
-    pub(crate) fn refresh(&mut self, users: &Gramian) {
-        self.weighted = users.scaled(self.params.unobserved_weight());
-    }
-
     /// Solves the row of an item with these listeners, exactly.
     pub(crate) fn fold_in<R: Rows>(
         &self,

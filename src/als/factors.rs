@@ -18,6 +18,7 @@ use crate::kernel::{AlignedVec, stride_of};
 /// # Ok::<(), segue::FactorsError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "`n_factors` is the crate's word for it")]
 pub struct Factors {
     // INVARIANT: `values.len() == n_rows * stride`, and the padding of every row is zero.
     values: AlignedVec,
@@ -75,6 +76,7 @@ impl Factors {
     }
 
     /// As an array of shape (`n_rows`, `n_factors`), without the padding.
+    #[expect(clippy::missing_panics_doc, reason = "the shape is an invariant of the type")]
     pub fn view(&self) -> ArrayView2<'_, f32> {
         let shape = (self.n_rows, self.n_factors);
         // Without values any stride points beyond them.
@@ -113,19 +115,6 @@ impl Factors {
     pub(crate) fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
-
-    /// Appends a row, given with its padding, in amortised constant time.
-    pub(crate) fn push_row(&mut self, row: &[f32]) {
-        debug_assert_eq!(row.len(), self.stride, "rows come with their padding");
-        self.resize(self.n_rows + 1);
-        self.row_mut(self.n_rows - 1).copy_from_slice(row);
-    }
-
-    /// Appends rows of zeros or drops rows from the end.
-    pub(crate) fn resize(&mut self, n_rows: usize) {
-        self.values.resize(n_rows * self.stride);
-        self.n_rows = n_rows;
-    }
 }
 
 #[cfg(test)]
@@ -151,17 +140,5 @@ mod tests {
     fn a_value_that_is_not_finite_is_named() {
         let refused = Factors::from_array(array![[1.0, 2.0], [f32::INFINITY, 0.0]].view());
         assert_eq!(refused, Err(FactorsError::NonFinite { row: 1, column: 0, got: f32::INFINITY }));
-    }
-
-    #[test]
-    fn pushed_rows_follow_the_others() {
-        let mut factors = Factors::zeros(1, 2);
-        let mut row = [0.0; 16];
-        for value in 1..100_u8 {
-            row[0] = f32::from(value);
-            factors.push_row(&row);
-        }
-        assert_eq!(factors.n_rows(), 100);
-        assert_eq!((factors.view()[[0, 0]], factors.view()[[99, 0]]), (0.0, 99.0));
     }
 }

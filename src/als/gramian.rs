@@ -81,16 +81,6 @@ impl Gramian {
         gramian
     }
 
-    /// Adds one row, which may be given with its padding.
-    pub(crate) fn add_row(&mut self, row: &[f32]) {
-        self.add_weighted(row, 1.0);
-    }
-
-    /// Takes one row out again.
-    pub(crate) fn subtract_row(&mut self, row: &[f32]) {
-        self.add_weighted(row, -1.0);
-    }
-
     /// Adds the Gramian of more rows.
     pub(crate) fn add(&mut self, more: &Self) {
         self.values.iter_mut().zip(&more.values).for_each(|(value, more)| *value += more);
@@ -143,19 +133,6 @@ impl Gramian {
         // A Gramian has none below zero but by rounding. NaN stays, to be reported by who meets it.
         eigenvalues.iter_mut().filter(|value| **value < 0.0).for_each(|value| *value = 0.0);
         Basis { eigenvalues, eigenvectors }
-    }
-
-    fn add_weighted(&mut self, row: &[f32], sign: f64) {
-        let k = self.n_factors;
-        if k == 0 {
-            return;
-        }
-        for (matrix_row, &left) in self.values.chunks_exact_mut(k).zip(row) {
-            let left = sign * f64::from(left);
-            for (element, &right) in matrix_row.iter_mut().zip(&row[..k]) {
-                *element += left * f64::from(right);
-            }
-        }
     }
 
     /// Adds what [`sum_of_chunk`] gave.

@@ -146,10 +146,6 @@ pub(super) struct PairRows<'a> {
 }
 
 impl<'a> PairRows<'a> {
-    pub(super) fn n_rows(self) -> usize {
-        self.matrix.rows()
-    }
-
     /// The columns of row `row`, ascending, and their pairs.
     pub(super) fn row(self, row: usize) -> (&'a [u32], &'a [Pair]) {
         let range = self.matrix.indptr().outer_inds_sz(row);

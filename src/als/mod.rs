@@ -9,6 +9,7 @@ pub mod bench;
 mod eigen;
 mod factors;
 mod gramian;
+mod half_sweep;
 mod input;
 mod model;
 mod objective;
@@ -20,13 +21,13 @@ mod sweep;
 pub(crate) use base::ItemBase;
 pub use base::UserBase;
 pub use factors::{Factors, FactorsError};
-pub(crate) use gramian::{Basis, Gramian};
+pub(crate) use gramian::Gramian;
 pub use input::{TrainingInput, TrainingInputError};
 pub(crate) use model::ModelParts;
 pub use model::{FoldInError, TrainedModel};
 pub use pair::{Pair, PairError};
 pub use params::{AlsParams, AlsParamsBuilder, ParamError};
-pub(crate) use row::{Base, RowMethod, RowProblem, RowReport, RowScratch, Rows, exact_method, solve_row};
+pub(crate) use row::{RowScratch, Rows};
 pub use sweep::{Als, Side, SweepError, SweepSolver};
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use super::base::UserBase;
+use super::half_sweep::Gathered;
 use super::row::RowScratch;
-use super::sweep::Gathered;
 use super::{AlsParams, Factors, Pair};
 use crate::kernel::{AlignedVec, SimdPath, dot};
 use crate::types::{ItemIdx, UserIdx};
@@ -28,8 +28,6 @@ pub(crate) struct ModelParts {
     pub(crate) users: Factors,
     pub(crate) items: Factors,
     pub(crate) user_base: UserBase,
-    pub(crate) user_prior: Option<Factors>,
-    pub(crate) item_prior: Option<Factors>,
 }
 
 /// Why a history could not be folded in.
@@ -91,6 +89,16 @@ impl TrainedModel {
         self.user_base.params()
     }
 
+    /// What users shrink towards, in the basis of this model; `None` if towards zero.
+    pub fn user_prior(&self) -> Option<&Factors> {
+        self.user_prior.as_ref()
+    }
+
+    /// What items shrink towards, in the basis of this model; `None` if towards zero.
+    pub fn item_prior(&self) -> Option<&Factors> {
+        self.item_prior.as_ref()
+    }
+
     /// How much `user` should like `item`; `None` if the model does not have both.
     pub fn score(&self, user: UserIdx, item: ItemIdx) -> Option<f32> {
         let known = user.index() < self.users.n_rows() && item.index() < self.items.n_rows();
@@ -128,8 +136,8 @@ impl TrainedModel {
     }
 
     pub(crate) fn into_parts(self) -> ModelParts {
-        let Self { users, items, user_base, user_prior, item_prior, .. } = self;
-        ModelParts { users, items, user_base, user_prior, item_prior }
+        let Self { users, items, user_base, .. } = self;
+        ModelParts { users, items, user_base }
     }
 
     fn fold_in_padded(

@@ -1,25 +1,16 @@
 //! Alternating least squares in progress.
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rayon::ThreadPool;
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use thiserror::Error;
 
 use super::base::UserBase;
 use super::gramian::Gramian;
-use super::input::PairRows;
-use super::row::{RowMethod, RowScratch, Rows, exact_method, solve_row};
+use super::half_sweep::HalfSweep;
 use super::{AlsParams, Factors, TrainedModel, TrainingInput, objective};
 use crate::kernel::{SimdPath, SplitMix64, dot, rounded};
-
-/// What one part of a half-sweep should cost, in observed pairs: a fraction of a millisecond, so that threads
-/// end together and a cancellation is soon heard.
-const PART_COST: usize = 16_384;
-/// What a row costs beside its pairs, in the same unit.
-const ROW_COST: usize = 16;
 
 /// Which side of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,96 +334,6 @@ impl Als {
         let k = self.params.n_factors();
         check_shape(Side::Users, &self.users, input.n_users(), k)?;
         check_shape(Side::Items, &self.items, input.n_items(), k)
-    }
-}
-
-/// The rows of one side that somebody has pairs with.
-#[derive(Debug)]
-pub(super) struct Gathered<'a> {
-    pub(super) factors: &'a Factors,
-    pub(super) indices: &'a [u32],
-}
-
-impl Rows for Gathered<'_> {
-    fn row(&self, j: usize) -> &[f32] {
-        self.factors.row(self.indices[j] as usize)
-    }
-}
-
-/// What the threads of a half-sweep share.
-struct HalfSweep<'a> {
-    path: SimdPath,
-    side: Side,
-    solver: SweepSolver,
-    base: &'a UserBase,
-    fixed: &'a Factors,
-    prior: Option<&'a Factors>,
-    pairs: PairRows<'a>,
-    cancelled: &'a AtomicBool,
-}
-
-/// Some rows of a half-sweep and where they go.
-struct Part<'a> {
-    rows: Range<usize>,
-    out: &'a mut [f32],
-}
-
-impl HalfSweep<'_> {
-    /// Solves all rows into `solved`, in parts of equal cost. Of several errors the one of the first row is
-    /// returned, so that it does not depend on the threads.
-    fn run(&self, solved: &mut Factors, pool: &ThreadPool) -> Result<(), SweepError> {
-        let parts = self.parts(solved);
-        let first_error = pool.install(|| {
-            parts
-                .into_par_iter()
-                .map_init(RowScratch::default, |scratch, part| self.solve(part, scratch).err())
-                .flatten()
-                .min_by_key(|error| match error {
-                    SweepError::NonFinite { row, .. } => row + 1,
-                    SweepError::Cancelled | SweepError::ShapeMismatch { .. } => 0,
-                })
-        });
-        first_error.map_or(Ok(()), Err)
-    }
-
-    fn parts<'a>(&self, solved: &'a mut Factors) -> Vec<Part<'a>> {
-        let (n_rows, stride) = (solved.n_rows(), solved.stride());
-        let mut rest = solved.values_mut();
-        let mut parts = Vec::new();
-        let (mut first, mut cost) = (0, 0);
-        for row in 0..n_rows {
-            cost += self.pairs.n_pairs_of(row) + ROW_COST;
-            if cost >= PART_COST || row + 1 == n_rows {
-                let (out, later) = rest.split_at_mut((row + 1 - first) * stride);
-                parts.push(Part { rows: first..row + 1, out });
-                (rest, first, cost) = (later, row + 1, 0);
-            }
-        }
-        parts
-    }
-
-    fn solve(&self, part: Part<'_>, scratch: &mut RowScratch) -> Result<(), SweepError> {
-        // ORDERING: the flag publishes nothing but itself.
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(SweepError::Cancelled);
-        }
-        let k = self.fixed.n_factors();
-        for (row, out) in part.rows.zip(part.out.chunks_exact_mut(self.fixed.stride())) {
-            let (indices, pairs) = self.pairs.row(row);
-            let gathered = Gathered { factors: self.fixed, indices };
-            let problem = self.base.problem(&gathered, pairs, self.prior.map(|prior| prior.row(row)));
-            let method = match self.solver {
-                SweepSolver::Exact => exact_method(pairs.len(), k),
-                SweepSolver::ConjugateGradient { max_steps, tolerance } => {
-                    RowMethod::ConjugateGradient { max_steps, tolerance }
-                }
-            };
-            solve_row(self.path, &problem, method, scratch, out);
-            if !out.iter().all(|value| value.is_finite()) {
-                return Err(SweepError::NonFinite { side: self.side, row });
-            }
-        }
-        Ok(())
     }
 }
 

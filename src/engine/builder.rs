@@ -188,7 +188,9 @@ impl EngineBuilder {
         Self { max_ahead: ahead, ..self }
     }
 
-    /// How long a new or grown item waits for its solve at most; default 100 ms.
+    /// How long after one batch of new and grown items the next may begin; default 100 ms. A large batch is
+    /// solved in parts between batches of events: while events come faster than they are learned, items
+    /// wait longer (most of a second, on two cores), so that events need not.
     #[must_use]
     pub fn item_batch_every(self, interval: Duration) -> Self {
         Self { item_batch_every: interval, ..self }

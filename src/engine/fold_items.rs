@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
 use crate::kernel::AlignedVec;
@@ -13,23 +11,46 @@ use crate::types::{ItemIdx, UserIdx};
 /// Listeners of a newly solved item who are solved anew with it; more would be an established item.
 const MAX_REFOLDS_PER_NEW_ITEM: usize = 256;
 
+/// Listeners of the items that are solved between two batches of events: some milliseconds' work, so that no
+/// event waits longer for the items. An item with more listeners is solved by itself.
+const LISTENERS_AT_ONCE: usize = 8_192;
+
 impl Writer {
-    /// Publishes what has changed of the items: solves those that are new or have grown, counts listeners
-    /// anew, and solves the listeners of items that had no vector before.
+    /// Publishes all that has changed of the items.
     pub(super) fn fold_items(&mut self) {
-        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before items are solved");
+        self.begin_item_batch();
+        while self.fold_some_items() {}
+    }
+
+    /// Publishes new items and everybody's popularity, and lines up the items that are new or have grown.
+    pub(super) fn begin_item_batch(&mut self) {
         self.items_stale = false;
-        let items = self.generation.items.load();
-        let mut next = (*items).clone();
+        let mut next = (*self.generation.items.load()).clone();
         next.rows.grow_to(self.by_item.n_items());
         next.popularity = self.by_item.popularity().into();
-        let mut newcomers = Vec::new();
-        if let Some(gramians) = &mut self.gramians {
-            let due = self.by_item.take_due();
+        if self.gramians.is_some() {
+            self.items_to_fold.extend(self.by_item.take_due());
+            // What was left of the batch before may be due again.
+            self.items_to_fold.sort_unstable();
+            self.items_to_fold.dedup();
+            next.version = next.version.next();
+            self.meters.item_batches.add(1);
+        }
+        drop(self.generation.items.replace(Arc::new(next)));
+    }
+
+    /// Solves and publishes some of the items of the batch, and the listeners of those that had no vector
+    /// before; says whether more remain.
+    pub(super) fn fold_some_items(&mut self) -> bool {
+        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before items are solved");
+        let due = self.take_items_to_fold();
+        if let (Some(gramians), false) = (&mut self.gramians, due.is_empty()) {
+            let mut next = (*self.generation.items.load()).clone();
+            let mut newcomers = Vec::new();
             let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
             let users = gramians.users(&self.generation, &self.shared, self.settings.path);
             let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
-            let mut solved = self.solve_items(&base, &due);
+            let mut solved = self.solve_items(base, &due);
             let gramians = self.gramians.as_mut().expect("it was there above");
             let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
             for (row, old) in solved.iter_mut().zip(&old) {
@@ -52,28 +73,42 @@ impl Writer {
             }
             next.version = next.version.next();
             self.meters.item_folds.add(due.len() as u64);
-            self.meters.item_batches.add(1);
+            drop(self.generation.items.replace(Arc::new(next)));
+            newcomers.sort_unstable();
+            newcomers.dedup();
+            self.refold(&newcomers);
         }
-        drop(self.generation.items.replace(Arc::new(next)));
-        newcomers.sort_unstable();
-        newcomers.dedup();
-        self.refold(&newcomers);
+        !self.items_to_fold.is_empty()
     }
 
-    fn solve_items(&self, base: &ItemBase, due: &[ItemIdx]) -> Vec<AlignedVec> {
-        let solve = |scratch: &mut ItemScratch, item: &ItemIdx| {
-            let mut listeners = self.by_item.listeners(*item).to_vec();
+    /// As many items as [`LISTENERS_AT_ONCE`] allows, at least one if there is any.
+    fn take_items_to_fold(&mut self) -> Vec<ItemIdx> {
+        let mut n_listeners = 0;
+        let fits = |&&item: &&ItemIdx| {
+            let is_first = n_listeners == 0;
+            n_listeners += self.by_item.listeners(item).len().max(1);
+            is_first || n_listeners <= LISTENERS_AT_ONCE
+        };
+        let n_items = self.items_to_fold.iter().take_while(fits).count();
+        self.items_to_fold.drain(..n_items).collect()
+    }
+
+    /// Every item is solved by itself, so who solves it changes no byte.
+    fn solve_items(&self, base: ItemBase, due: &[ItemIdx]) -> Vec<AlignedVec> {
+        let listeners = |&item: &ItemIdx| {
+            let mut listeners = self.by_item.listeners(item).to_vec();
             // Sums of floats depend on their order; that of arrival is not the sweep's.
             listeners.sort_unstable();
-            scratch.gather(&self.generation, &self.shared, *item, &listeners);
-            scratch.solve(&self.generation, base)
+            (item, listeners)
         };
-        if due.len() > 1 && self.pool_is_free() {
-            self.pool.install(|| due.par_iter().map_init(ItemScratch::default, solve).collect())
-        } else {
-            let mut scratch = ItemScratch::default();
-            due.iter().map(|item| solve(&mut scratch, item)).collect()
-        }
+        let (generation, shared) = (Arc::clone(&self.generation), Arc::clone(&self.shared));
+        self.crew.share(
+            due.iter().map(listeners).collect(),
+            move |scratch: &mut ItemScratch, (item, listeners)| {
+                scratch.gather(&generation, &shared, item, &listeners);
+                scratch.solve(&generation, &base)
+            },
+        )
     }
 }
 
@@ -122,5 +157,92 @@ struct Gathered<'a> {
 impl Rows for Gathered<'_> {
     fn row(&self, j: usize) -> &[f32] {
         &self.rows[j * self.stride..(j + 1) * self.stride]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::LISTENERS_AT_ONCE;
+    use crate::als::AlsParams;
+    use crate::engine::ManualEngine;
+    use crate::training::NeverSweep;
+    use crate::types::{Event, ManualClock};
+
+    const N_USERS: u64 = 300;
+    const N_ITEMS: u64 = 60;
+    const INTERVAL: Duration = Duration::from_secs(1);
+
+    /// An engine whose next batch holds every item, each with all users as listeners.
+    fn engine_with_everything_due() -> (ManualEngine, ManualClock) {
+        let clock = ManualClock::default();
+        let als = AlsParams::builder().n_factors(2).build().expect("in range");
+        let mut engine = ManualEngine::builder()
+            .als(als)
+            .clock(clock.clone())
+            .item_batch_every(INTERVAL)
+            .sweep_policy(NeverSweep)
+            .open_manual()
+            .expect("usable settings");
+        let plays = |weight: f32| {
+            // Not everybody likes everything, or there would be nothing to tell the items apart by.
+            let fraction =
+                move |user: u64, item: u64| if (user + item).is_multiple_of(3) { 0.1 } else { weight };
+            (0..N_USERS).flat_map(move |user| {
+                (0..N_ITEMS).map(move |item| Event::listen(user, item).fraction(fraction(user, item)))
+            })
+        };
+        engine.import(plays(1.0));
+        engine.sweep().expect("there is something to learn");
+        engine.pump();
+        engine.import(plays(0.9));
+        clock.advance(INTERVAL);
+        (engine, clock)
+    }
+
+    fn lists(engine: &ManualEngine) -> Vec<Vec<u32>> {
+        let view = engine.reader().view();
+        let of = |user: u64| {
+            let scores = view.user(user).estimate(0..N_ITEMS);
+            scores.into_iter().map(|score| score.expect("known").to_bits()).collect()
+        };
+        (0..N_USERS).map(of).collect()
+    }
+
+    #[test]
+    fn a_large_batch_is_spread_over_pumps_and_ends_as_if_done_at_once() {
+        let (mut at_once, _) = engine_with_everything_due();
+        let folds_before = at_once.stats().item_folds;
+        at_once.fold_items();
+        assert_eq!(at_once.stats().item_folds - folds_before, N_ITEMS);
+
+        let (mut spread, _) = engine_with_everything_due();
+        let an_item = usize::try_from(N_USERS).expect("small");
+        let at_most = u64::try_from(LISTENERS_AT_ONCE / an_item).expect("small");
+        let mut solved = spread.stats().item_folds;
+        let folds_before = solved;
+        let mut pumps = 0;
+        while solved - folds_before < N_ITEMS {
+            spread.pump();
+            let now = spread.stats().item_folds;
+            assert!((1..=at_most).contains(&(now - solved)), "{} items in one pump", now - solved);
+            solved = now;
+            pumps += 1;
+        }
+        assert!(pumps > 1, "the batch is too small for this test");
+        assert!(lists(&spread) == lists(&at_once), "the same items in the same order give the same bytes");
+        spread.pump();
+        assert_eq!(spread.stats().item_folds, solved, "nothing is due any more");
+    }
+
+    #[test]
+    fn a_sweep_takes_over_what_is_left_of_a_batch() {
+        let (mut engine, _) = engine_with_everything_due();
+        engine.pump();
+        let solved = engine.stats().item_folds;
+        assert!(solved < N_ITEMS, "the batch is too small for this test");
+        engine.sweep().expect("there is something to learn");
+        assert_eq!(engine.stats().item_folds, solved, "the sweep has solved them all");
     }
 }

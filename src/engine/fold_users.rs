@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::writer::Writer;
 use crate::model::{FoldScratch, Folded, Generation, ItemSide, UserState};
 use crate::types::UserIdx;
 
-/// From this many users on, the pool solves them; below, waking it would take longer.
-const MIN_USERS_FOR_POOL: usize = 64;
+/// From this many users on, the pool helps to solve them; below, waking it would take longer.
+const MIN_USERS_TO_SHARE: usize = 64;
+/// Users that one thread takes at a time.
+const USERS_OF_A_SHARE: usize = 16;
 /// Users brought into a new generation between two batches of events: a few milliseconds' work.
 const REFOLDS_AT_ONCE: usize = 512;
 
@@ -64,26 +64,36 @@ impl Writer {
         let items = self.generation.items.load();
         if self.generation.users.is_some() {
             self.meters.user_folds.add(states.len() as u64);
-            if states.len() >= MIN_USERS_FOR_POOL && self.pool_is_free() {
-                let generation = &self.generation;
-                // Every user is solved by themselves, so the number of threads changes no byte.
-                self.pool.install(|| {
-                    states.par_iter_mut().with_min_len(16).for_each_init(
-                        FoldScratch::default,
-                        |scratch, (_, state)| {
-                            fold(generation, &items, state, scratch);
-                        },
-                    );
-                });
-            } else {
+            if states.len() < MIN_USERS_TO_SHARE {
                 for (_, state) in &mut states {
                     fold(&self.generation, &items, state, &mut self.scratch);
                 }
+            } else {
+                states = self.fold_with_crew(states, items);
             }
         }
         for (user, state) in states {
             self.store(user, state);
         }
+    }
+
+    /// Every user is solved by themselves, so who solves them changes no byte.
+    fn fold_with_crew(
+        &self,
+        states: Vec<(UserIdx, UserState)>,
+        items: Arc<ItemSide>,
+    ) -> Vec<(UserIdx, UserState)> {
+        let mut states = states.into_iter();
+        let take_share = || Some(states.by_ref().take(USERS_OF_A_SHARE).collect::<Vec<_>>());
+        let shares = std::iter::from_fn(take_share).take_while(|share| !share.is_empty()).collect();
+        let generation = Arc::clone(&self.generation);
+        let folded = self.crew.share(shares, move |scratch, mut share| {
+            for (_, state) in &mut share {
+                fold(&generation, &items, state, scratch);
+            }
+            share
+        });
+        folded.into_iter().flatten().collect()
     }
 
     /// Replaces a user's published state.

@@ -148,34 +148,27 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Stopped`] if the engine stops meanwhile; a part may have been learned.
     pub fn import(&self, events: impl IntoIterator<Item = Event>) -> Result<ImportReport, EngineError> {
-        // Two parts on their way: one being learned while the next is being made.
-        let (done, outcomes) = bounded(2);
         let mut report = ImportReport::default();
-        let mut events = (0..).zip(events);
-        let mut under_way = 0;
-        loop {
-            let part: Vec<_> = events
+        let mut events = (0..).zip(events).peekable();
+        let mut under_way: Option<Receiver<BulkOutcomes>> = None;
+        while events.peek().is_some() {
+            let part = events
                 .by_ref()
                 .filter_map(|(place, event)| report.admit(place, event, self.sender.admission()))
                 .take(CHUNK)
                 .collect();
-            let ended = part.is_empty();
-            if !part.is_empty() {
-                let queued = Queued::Bulk { interactions: part, done: done.clone() };
-                self.sender.send_queued(queued)?;
-                under_way += 1;
-            }
-            while under_way > usize::from(!ended) {
-                let part: BulkOutcomes = outcomes.recv().map_err(|_| EngineError::Stopped)?;
-                for outcome in part {
-                    report.count(outcome);
-                }
-                under_way -= 1;
-            }
-            if ended {
-                return Ok(report);
+            // A channel for each part: its other end goes away with the part, should the engine stop.
+            let (done, outcomes) = bounded(1);
+            self.sender.send_queued(Queued::Bulk { interactions: part, done })?;
+            // One part is learned while the next is being made.
+            if let Some(earlier) = under_way.replace(outcomes) {
+                report.count_all(earlier.recv().map_err(|_| EngineError::Stopped)?);
             }
         }
+        if let Some(last) = under_way {
+            report.count_all(last.recv().map_err(|_| EngineError::Stopped)?);
+        }
+        Ok(report)
     }
 
     /// Gives rows to items nobody has listened to yet, so that a closed catalogue takes their events; says

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::queue::BulkOutcomes;
 use crate::ingest::{Admission, EventError, Interaction};
 use crate::model::{Outcome, Refusal};
 use crate::types::Event;
@@ -35,6 +36,12 @@ impl ImportReport {
                 self.first_malformed.get_or_insert((place, invalid.error));
                 None
             }
+        }
+    }
+
+    pub(super) fn count_all(&mut self, outcomes: BulkOutcomes) {
+        for outcome in outcomes {
+            self.count(outcome);
         }
     }
 

@@ -51,12 +51,13 @@ impl ManualEngine {
     }
 
     /// Solves and publishes every user changed since the last call. New and grown items are solved with it
-    /// if the clock says that it is time for their batch.
+    /// if the clock says that it is time for their batch, a large batch over several calls.
     pub fn pump(&mut self) {
         self.writer.publish(Solve::Now);
         if self.writer.item_batch_is_due() {
-            self.writer.fold_items();
+            self.writer.begin_item_batch();
         }
+        self.writer.fold_some_items();
         self.writer.free_retired();
     }
 

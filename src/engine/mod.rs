@@ -5,6 +5,7 @@
 
 mod apply;
 mod builder;
+mod crew;
 mod drafts;
 mod fold_items;
 mod fold_users;

@@ -88,7 +88,7 @@ impl Writer {
     }
 
     fn accept(&mut self, candidate: Candidate, touched: Vec<u32>) -> SweepReport {
-        let ModelParts { users, items, user_base, .. } = candidate.model.into_parts();
+        let ModelParts { users, items, user_base } = candidate.model.into_parts();
         let items = ItemSide {
             version: ItemVersion::ZERO,
             rows: ItemRows::from_factors(&items, self.by_item.n_items()),
@@ -109,6 +109,8 @@ impl Writer {
         self.retired.push(self.shared.current.replace(Arc::clone(&generation)));
         self.gramians = Some(Gramians::new(candidate.user_gramian, candidate.item_gramian));
         self.by_item.solved_by_sweep(&candidate.confidences);
+        // Of these, whatever the sweep has not solved well enough is due again now.
+        self.items_to_fold.clear();
         self.norm_of_model = Some(candidate.norm);
         // Whoever did something during the sweep is not in its rows; so is nobody who came after.
         self.to_refold = touched.into_iter().map(UserIdx::new).collect();

@@ -84,7 +84,7 @@ impl Worker {
 
     /// How long to wait for an event before looking after other things.
     fn patience(&self) -> Duration {
-        if !self.writer.to_refold.is_empty() {
+        if !self.writer.to_refold.is_empty() || !self.writer.items_to_fold.is_empty() {
             Duration::ZERO
         } else if self.writer.items_stale {
             self.writer.settings.item_batch_every.min(IDLE_TICK)
@@ -162,8 +162,9 @@ impl Worker {
             self.writer.refold_some();
         }
         if self.writer.item_batch_is_due() {
-            self.writer.fold_items();
+            self.writer.begin_item_batch();
         }
+        self.writer.fold_some_items();
         let called_for = !self.next_waiting.is_empty() && self.writer.training.is_none();
         if called_for || self.writer.wants_sweep() {
             self.waiting.append(&mut self.next_waiting);

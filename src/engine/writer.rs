@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use rayon::ThreadPool;
 
 use super::builder::Settings;
+use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
@@ -14,7 +15,7 @@ use crate::model::{ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, S
 use crate::publish::Freeze;
 use crate::query::Reader;
 use crate::training::SweepPolicy;
-use crate::types::{EventSeq, Timestamp, UserIdx};
+use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
 ///
@@ -26,6 +27,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) meters: Arc<Meters>,
     pub(super) pool: Arc<ThreadPool>,
+    pub(super) crew: Crew,
     pub(super) weigher: Box<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
     /// What `shared.current` holds; only the writer replaces it.
@@ -50,6 +52,8 @@ pub(super) struct Writer {
     /// Something happened since the last item batch.
     pub(super) items_stale: bool,
     pub(super) last_item_batch: Option<Timestamp>,
+    /// Items of the present batch that are not solved yet.
+    pub(super) items_to_fold: Vec<ItemIdx>,
 
     pub(super) training: Option<Training>,
     /// The event and the time at which the input of the last sweep was frozen.
@@ -88,20 +92,17 @@ impl Writer {
             to_refold: Vec::new(),
             items_stale: false,
             last_item_batch: None,
+            items_to_fold: Vec::new(),
             training: None,
             last_freeze: None,
             norm_of_model: None,
+            crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
             pool,
             weigher,
             policy,
         }
-    }
-
-    /// Whether the pool is free for the writer: while a sweep runs it would queue behind the sweep.
-    pub(super) fn pool_is_free(&self) -> bool {
-        self.training.is_none() && self.pool.current_num_threads() > 1
     }
 
     /// Frees old generations that no reader holds any longer.
@@ -114,9 +115,9 @@ impl Writer {
         Reader::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.settings.path)
     }
 
-    /// Whether something has changed about the items and their last batch is long enough ago.
+    /// Whether something has changed about the items and their last batch is done and long enough ago.
     pub(super) fn item_batch_is_due(&mut self) -> bool {
-        if !self.items_stale {
+        if !self.items_stale || !self.items_to_fold.is_empty() {
             return false;
         }
         let now = self.settings.clock.now();

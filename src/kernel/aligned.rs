@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn data_starts_on_a_cache_line_after_every_change() {
-        let aligned = |floats: &AlignedVec| floats.as_ptr().addr() % ALIGNMENT_BYTES == 0;
+        let aligned = |floats: &AlignedVec| floats.as_ptr().addr().is_multiple_of(ALIGNMENT_BYTES);
         for len in [0, 1, 15, 16, 1_000] {
             let mut floats = AlignedVec::zeros(len);
             assert!(aligned(&floats));

@@ -1,4 +1,4 @@
-//! Symmetric positive definite systems in f32: LDLᵀ elimination with the right-hand side along.
+//! Symmetric positive definite systems in f32: `LDLᵀ` elimination with the right-hand side along.
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
@@ -98,18 +98,24 @@ fn eliminate_tile<S: Simd>(
     }
     let on_diagonal = at <= first;
     let mut smallest = f32::INFINITY;
-    // One step: find the pivot (or read it off the multipliers of the diagonal), store the row and its
-    // multipliers, and take it out of the rows below.
+    // One step: find the pivot, store the row and its multipliers, and take it out of the rows below. The
+    // multiplier of the pivot itself is never used, so minus its inverse waits there for the other chunks
+    // and saves them the division.
     macro_rules! finish {
         ($r:literal, $row:ident, [$($s:literal => $below:ident),*]) => {
             let base = (first + $r) * stride;
-            let pivot = if on_diagonal { $row[first - at + $r] } else { panel[$r * stride + first + $r] };
-            if on_diagonal {
+            let inverse = if on_diagonal {
+                let pivot = $row[first - at + $r];
                 smallest = if pivot >= smallest { smallest } else { pivot };
-            }
-            let scaled = $row * f32x16::splat(simd, -1.0 / pivot);
+                -1.0 / pivot
+            } else {
+                multipliers[base + first + $r]
+            };
             store($row, panel, $r * stride + at);
-            store(scaled, multipliers, base + at);
+            store($row * f32x16::splat(simd, inverse), multipliers, base + at);
+            if on_diagonal {
+                multipliers[base + first + $r] = inverse;
+            }
             $($below = f32x16::splat(simd, multipliers[base + first + $s]).mul_add_precise($row, $below);)*
         };
     }

@@ -48,7 +48,9 @@ pub(crate) fn hours_ago(hours: i64) -> Timestamp {
 
 /// An engine of 8 factors that sweeps when it is told to, on a clock that stands still.
 pub(crate) fn small() -> EngineBuilder {
-    let als = AlsParams::builder().n_factors(8).build().expect("usable settings");
+    // Spelled out: what these tests expect of small worlds should not hang on the defaults.
+    let als = AlsParams::builder().n_factors(8).regularization(0.01).unobserved_weight(0.05);
+    let als = als.build().expect("usable settings");
     Engine::builder().als(als).sweep_policy(NeverSweep).clock(ManualClock::at(now())).threads(1)
 }
 

@@ -12,7 +12,7 @@ use crate::kernel::{
     transpose,
 };
 
-/// With R = C^½ Z D^-½ the matrix of the dual is S = I + R Rᵀ, and
+/// With `R = C^½ Z D^-½` the matrix of the dual is `S = I + R Rᵀ`, and
 ///
 /// ```text
 /// x = μ' + D⁻¹ Zᵀ C^½ S⁻¹ (C^-½ c·p − C^½ Z μ'),   μ' = D⁻¹ (λμ + Σ_{c=0} c·p z)

@@ -12,7 +12,7 @@ use crate::kernel::{LANES, add_gram, count_as_f64, load, rounded, solve_system, 
 /// Observed rows that are gathered and multiplied at once: 16 KB at k = 64.
 const BLOCK_ROWS: usize = 64;
 
-/// Solves `D^-½ A D^-½ x' = D^-½ b`, then `x = D^-½ x'`. The scaling makes the matrix I + RᵀR over a diagonal
+/// Solves `D^-½ A D^-½ x' = D^-½ b`, then `x = D^-½ x'`. The scaling makes the matrix `I + RᵀR` over a diagonal
 /// base, so that the dual's tests of precision hold here too. Returns whether f32 was enough.
 #[inline(always)]
 pub(super) fn solve_primal<S: Simd, R: Rows>(

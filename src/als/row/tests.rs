@@ -112,15 +112,14 @@ impl World {
         let lambda = f64::from(self.regularization);
         let mut matrix = vec![vec![0.0; k]; k];
         let mut right = vec![0.0; k];
-        for i in 0..k {
-            for j in 0..k {
-                if self.dense {
-                    matrix[i][j] = f64::from(self.base[i * stride + j]);
-                } else if i == j {
-                    matrix[i][i] = f64::from(self.base[i]);
-                }
+        for (i, row) in matrix.iter_mut().enumerate() {
+            if self.dense {
+                let base = &self.base[i * stride..i * stride + k];
+                row.iter_mut().zip(base).for_each(|(element, &base)| *element = f64::from(base));
+            } else {
+                row[i] = f64::from(self.base[i]);
             }
-            matrix[i][i] += lambda;
+            row[i] += lambda;
             right[i] = self.prior.as_ref().map_or(0.0, |prior| lambda * f64::from(prior[i]));
         }
         for (j, pair) in self.pairs.iter().enumerate() {
@@ -147,7 +146,7 @@ impl World {
         if scale == 0.0 { worst } else { worst / scale }
     }
 
-    /// No less than the condition number after scaling by D^-½: the trace of I + RᵀR.
+    /// No less than the condition number after scaling by D^-½: the trace of `I + RᵀR`.
     fn condition(&self) -> f64 {
         let mut trace = 1.0;
         for (j, pair) in self.pairs.iter().enumerate() {
@@ -184,8 +183,9 @@ fn gauss(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         right.swap(column, pivot);
         for row in column + 1..n {
             let factor = matrix[row][column] / matrix[column][column];
-            for j in column..n {
-                matrix[row][j] -= factor * matrix[column][j];
+            let (above, below) = matrix.split_at_mut(row);
+            for (element, pivot) in below[0].iter_mut().zip(&above[column]).skip(column) {
+                *element -= factor * pivot;
             }
             right[row] -= factor * right[column];
         }

@@ -1,0 +1,254 @@
+//! How soon an event is visible, and how many events a second are.
+//!
+//! Run with `cargo bench --bench stream`; add `-- pump`, `-- thread` or `-- flood` for one part alone.
+//! Takes about half a minute and 300 MB of memory. Nothing else should run on the machine.
+//!
+//! | part | what is measured |
+//! |---|---|
+//! | `pump` | one event without threads: validate, weigh, change the history, solve the user, publish. 5,000 users of some 50 artists each, in random order, so that no history is at hand in a cache |
+//! | `thread` | one event through an engine with nothing else to do: from before `send_tracked` until `view_after` has returned. Both threads are asleep before and in between, so the scheduler is in it twice |
+//! | `flood` | a bounded queue filled as fast as it is taken, for ten seconds, with sweeps in the course of it; every event is folded in |
+//!
+//! The flood runs twice, because one solve covers all that a user did in a batch. The demo world's days pass
+//! in seconds here, so that whole sessions fall into one batch: that flatters. So the second flood has any of
+//! the users at each event, as thousands of real ones at once would.
+//!
+//! 64 factors everywhere.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use segue::demo::DemoWorld;
+use segue::{AlsParams, Engine, Event, ItemId, ManualEngine, NeverSweep, SimdPath, SweepEvery, UserId};
+
+const N_FACTORS: usize = 64;
+const N_USERS: usize = 5_000;
+const N_ITEMS: usize = 2_000;
+/// Artists in each history before the measurement.
+const HISTORY: usize = 50;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    // `cargo bench` adds `--bench` of its own.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    let n_cores = std::thread::available_parallelism()?;
+    println!("{n_cores} cores, {} instructions, {N_FACTORS} factors\n", SimdPath::detect());
+    if is_wanted("pump") {
+        pump()?;
+    }
+    if is_wanted("thread") {
+        thread()?;
+    }
+    if is_wanted("flood") {
+        flood()?;
+    }
+    Ok(())
+}
+
+/// One event at a time, on this thread alone.
+fn pump() -> Result<(), Failure> {
+    const N_EVENTS: usize = 50_000;
+    let mut plays = Plays::new(1);
+    let builder = ManualEngine::builder().als(params()?).sweep_policy(NeverSweep);
+    let mut engine = builder.open_manual()?;
+    engine.import(plays.histories());
+    engine.sweep()?;
+
+    let mut latencies = Vec::with_capacity(N_EVENTS);
+    for _ in 0..N_EVENTS {
+        let event = plays.next_event();
+        let before = Instant::now();
+        engine.apply(event)?;
+        engine.pump();
+        latencies.push(before.elapsed());
+    }
+    let stats = engine.stats();
+    print_latencies("pump: one event by hand", "at most 15 µs", latencies);
+    println!("  {} item batches with {} solves are in it\n", stats.item_batches, stats.item_folds);
+    Ok(())
+}
+
+/// One event at a time, through the queue to the writer's thread and back.
+fn thread() -> Result<(), Failure> {
+    const N_EVENTS: usize = 3_000;
+    /// Long enough for the writer to be asleep again.
+    const PAUSE: Duration = Duration::from_millis(1);
+    let mut plays = Plays::new(2);
+    let engine = Engine::builder().als(params()?).sweep_policy(NeverSweep).open()?;
+    engine.import(plays.histories())?;
+    engine.sweep_now()?.wait()?;
+
+    let (sender, reader) = (engine.sender(), engine.reader());
+    let mut latencies = Vec::with_capacity(N_EVENTS);
+    for _ in 0..N_EVENTS {
+        std::thread::sleep(PAUSE);
+        let event = plays.next_event();
+        let before = Instant::now();
+        let receipt = sender.send_tracked(event)?;
+        reader.view_after(&receipt, Duration::from_secs(1))?;
+        latencies.push(before.elapsed());
+    }
+    print_latencies("thread: send, wait, see it", "at most 100 µs", latencies);
+    let alone = engine.stats().event_to_visible;
+    println!("  of these, from `send` to visible: p50 {:.1?}, p99 {:.1?}\n", alone.p50, alone.p99);
+    Ok(())
+}
+
+/// As fast as the queue takes them, twice.
+fn flood() -> Result<(), Failure> {
+    /// About five days of the world: histories of some fifty artists.
+    const N_BEFORE: usize = 400_000;
+    let world = DemoWorld::builder().build()?;
+    let mut events = world.events();
+    let before: Vec<Event> = events.by_ref().take(N_BEFORE).collect();
+    let share = 100.0 * share_of_most_active(&before);
+    flood_with(
+        &format!("the demo world, a tenth of its users send {share:.0} % of the events"),
+        before,
+        events,
+    )?;
+
+    let mut plays = Plays::new(3);
+    let histories = plays.histories();
+    flood_with("any of 5,000 users at each event", histories, std::iter::repeat_with(|| plays.next_event()))
+}
+
+fn flood_with(what: &str, before: Vec<Event>, events: impl Iterator<Item = Event>) -> Result<(), Failure> {
+    const DURATION: Duration = Duration::from_secs(10);
+    /// Bounds how far behind the writer can be: at 100,000 events a second, half a second.
+    const QUEUE: usize = 50_000;
+    let policy = SweepEvery::time(Duration::from_secs(4));
+    let engine = Engine::builder().als(params()?).sweep_policy(policy).queue_capacity(QUEUE).open()?;
+    engine.import(before)?;
+    engine.sweep_now()?.wait()?;
+
+    let before = engine.stats();
+    let (n_sent, duration) = send_for(DURATION, events, &engine)?;
+    let after = engine.stats();
+    let visible = after.event_to_visible;
+    println!("flood: {what} (target: 100,000/s, p99 at most 1 s)");
+    println!(
+        "  {:.0} events/s for {duration:.1?}, visible after p50 {:.1?}, p99 {:.1?}",
+        as_f64(n_sent) / duration.as_secs_f64(),
+        visible.p50,
+        visible.p99,
+    );
+    let user_folds = after.user_folds - before.user_folds;
+    println!(
+        "  one user solve for {:.1} events, {} item batches with {} solves, {} sweeps\n",
+        as_f64(n_sent) / as_f64(user_folds),
+        after.item_batches - before.item_batches,
+        after.item_folds - before.item_folds,
+        after.sweeps - before.sweeps,
+    );
+    Ok(())
+}
+
+/// Sends for `duration` and until the queue is worked off; returns the number of events and how long they
+/// took.
+fn send_for(
+    duration: Duration,
+    mut events: impl Iterator<Item = Event>,
+    engine: &Engine,
+) -> Result<(u64, Duration), Failure> {
+    /// Looking at the clock for each event would be a part of what is measured.
+    const AT_ONCE: usize = 256;
+    let sender = engine.sender();
+    let mut n_sent = 0;
+    let began = Instant::now();
+    while began.elapsed() < duration {
+        for event in events.by_ref().take(AT_ONCE) {
+            sender.send(event)?;
+            n_sent += 1;
+        }
+    }
+    // Once this one is visible, everything before it is.
+    let last = sender.send_tracked(Event::listen("the-last", "the-last"))?;
+    engine.reader().view_after(&last, Duration::from_secs(60))?;
+    Ok((n_sent + 1, began.elapsed()))
+}
+
+/// What share of `events` the most active tenth of the users sends.
+fn share_of_most_active(events: &[Event]) -> f64 {
+    let mut counts = HashMap::<&UserId, u64>::new();
+    for event in events {
+        *counts.entry(event.user()).or_default() += 1;
+    }
+    let mut counts: Vec<u64> = counts.into_values().collect();
+    counts.sort_unstable_by(|a, b| b.cmp(a));
+    as_f64(counts.iter().take(counts.len() / 10).sum()) / as_f64(counts.iter().sum())
+}
+
+fn params() -> Result<AlsParams, Failure> {
+    Ok(AlsParams::builder().n_factors(N_FACTORS).build()?)
+}
+
+fn print_latencies(what: &str, target: &str, mut latencies: Vec<Duration>) {
+    latencies.sort_unstable();
+    let at = |percent: usize| latencies[(latencies.len() * percent / 100).min(latencies.len() - 1)];
+    let mean = latencies.iter().sum::<Duration>() / u32::try_from(latencies.len()).unwrap_or(u32::MAX);
+    println!("{what} (target: p50 {target})");
+    println!("  p50 {:.1?}, p99 {:.1?}, mean {mean:.1?} over {} events", at(50), at(99), latencies.len());
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of events are far below 2^53")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}
+
+/// Listeners with histories of one length, and random plays of theirs.
+struct Plays {
+    users: Vec<UserId>,
+    items: Vec<ItemId>,
+    random: u64,
+}
+
+impl Plays {
+    fn new(seed: u64) -> Self {
+        Self {
+            users: (0..N_USERS).map(|user| format!("listener-{user:04}").into()).collect(),
+            items: (0..N_ITEMS).map(|item| format!("an-artist-{item:04}").into()).collect(),
+            random: seed,
+        }
+    }
+
+    /// [`HISTORY`] different artists for everybody, few of them popular.
+    fn histories(&mut self) -> Vec<Event> {
+        let mut events = Vec::with_capacity(N_USERS * HISTORY);
+        for user in 0..N_USERS {
+            let mut artists = BTreeSet::new();
+            while artists.len() < HISTORY {
+                artists.insert(self.artist());
+            }
+            events.extend(
+                artists.into_iter().map(|artist| Event::listen(&self.users[user], &self.items[artist])),
+            );
+        }
+        events
+    }
+
+    /// Somebody plays something, often something new to them.
+    fn next_event(&mut self) -> Event {
+        let (user, artist) = (self.below(N_USERS), self.artist());
+        Event::listen(&self.users[user], &self.items[artist])
+    }
+
+    /// Smaller numbers are more likely: a tenth of the artists gets 60 % of the plays.
+    fn artist(&mut self) -> usize {
+        let scale = self.below(N_ITEMS) + 1;
+        let scale = self.below(scale) + 1;
+        self.below(scale)
+    }
+
+    /// Steele, Lea & Flood's `SplitMix64`, brought below a bound.
+    fn below(&mut self, bound: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let wide = u128::from(z ^ (z >> 31)) * bound as u128;
+        usize::try_from(wide >> 64).expect("below a usize")
+    }
+}
