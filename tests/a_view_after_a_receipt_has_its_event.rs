@@ -71,7 +71,8 @@ fn its_effect_is_there_for_long() {
 
 #[test]
 fn the_effect_of_what_counts_as_applied_is_there() {
-    let engine = small().open().expect("usable settings");
+    // A short queue makes for many short batches, each with a publication to look into.
+    let engine = small().queue_capacity(8).open().expect("usable settings");
     // With a model and a long history each of her events takes a while to fold in.
     engine.import((0..3_000_u64).map(|item| Event::listen("ana", item))).expect("running");
     engine.sweep_now().expect("running").wait().expect("there is something to learn");
