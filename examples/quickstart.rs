@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
-use segue::{Engine, Event};
+use segue::{AlsParams, Engine, Event};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let engine = Engine::builder().open()?;
+    // A handful of listens wants strong regularization; the defaults suit thousands of listeners.
+    let als = AlsParams::builder().regularization(0.1).unobserved_weight(0.05).build()?;
+    let engine = Engine::builder().als(als).open()?;
     let events = engine.sender();
     for (listener, artist) in [
         ("ben", "portishead"),

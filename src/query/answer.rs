@@ -102,8 +102,9 @@ pub struct Provenance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// Inner products of the user's vector with the items': around 1 for what they surely like, around 0
-    /// for the average item, below 0 for what they would skip. Not bounded, and not comparable between
+    /// Inner products of the user's vector with the items'. An item that was liked aims at 1, one that was
+    /// skipped below 0, the average item at 0; what was not heard yet scores lower than what was, and far
+    /// lower in a small or weakly regularised world. Not bounded: compare within a list, not between
     /// generations.
     Personal,
     /// As [`Personal`](Self::Personal), for a taste without a listener.
