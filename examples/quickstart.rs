@@ -11,18 +11,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let als = AlsParams::builder().regularization(0.1).unobserved_weight(0.05).build()?;
     let engine = Engine::builder().als(als).open()?;
     let events = engine.sender();
-    for (listener, artist) in [
-        ("ben", "portishead"),
-        ("ben", "massive-attack"),
-        ("ben", "tricky"),
-        ("cleo", "massive-attack"),
-        ("cleo", "tricky"),
-        ("dan", "slayer"),
-        ("dan", "metallica"),
-        ("eve", "metallica"),
-        ("eve", "slayer"),
+    for (listener, artists) in [
+        ("ben", ["portishead", "massive-attack", "tricky"]),
+        ("cleo", ["massive-attack", "tricky", "morcheeba"]),
+        ("dan", ["slayer", "metallica", "pantera"]),
     ] {
-        events.send(Event::listen(listener, artist).fraction(0.97))?;
+        for artist in artists {
+            events.send(Event::listen(listener, artist).fraction(0.97))?;
+        }
     }
     engine.sweep_now()?.wait()?;
 
