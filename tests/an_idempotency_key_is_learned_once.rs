@@ -87,3 +87,15 @@ fn after_the_receipt_of_a_duplicate_the_effect_of_the_original_is_there() {
     let report = engine.import(again.chain([Event::listen(0, 1).key("new")])).expect("running");
     assert_eq!((report.applied, report.duplicates), (1, 500));
 }
+
+#[test]
+fn an_action_with_a_key_is_taken_back_by_its_undo() {
+    let mut engine = common::small().open_manual().expect("usable settings");
+    let like = Event::like("ana", "tricky").key("k1");
+    let learned = engine.apply(like.clone()).expect("well formed");
+    assert!(matches!(learned, Outcome::Applied(_)));
+    let undone = engine.apply(Event::undo(like)).expect("well formed");
+    assert!(matches!(undone, Outcome::Applied(_)), "{undone:?}");
+    engine.pump();
+    assert!(engine.reader().view().user("ana").history().is_empty());
+}

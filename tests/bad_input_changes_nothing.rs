@@ -80,7 +80,7 @@ fn caps_refuse_what_is_new_and_keep_what_is_there() {
     assert_eq!(refusal(&mut engine, Event::listen(1, 3)), Some(items));
     assert_eq!(refusal(&mut engine, Event::listen(4, 3)), Some(users));
     assert_eq!(engine.add_items([1, 2]), Ok(0));
-    assert_eq!(engine.add_items([2, 3]), Err(items));
+    assert_eq!(engine.add_items([2, 3]), Err(segue::EngineError::Refused(items)));
     assert_eq!(refusal(&mut engine, Event::listen(1, 2)), None, "what is known goes on");
     engine.pump();
     let stats = engine.stats();
@@ -226,4 +226,14 @@ fn weights_of_a_taste_that_are_no_numbers_are_refused() {
         assert!(matches!(error, segue::TasteError::Weight { ref item, .. } if *item == ItemId::from(2)));
     }
     assert!(view.taste([("unheard of", 1.0)]).expect("left out").run().is_ok());
+}
+
+#[test]
+fn items_that_no_event_could_name_are_not_added() {
+    let mut engine = common::small().open_manual().expect("usable settings");
+    for item in [String::new(), "x".repeat(257)] {
+        let refused = engine.add_items(["fine".to_owned(), item]);
+        assert!(matches!(refused, Err(segue::EngineError::InvalidItem { .. })), "{refused:?}");
+    }
+    assert_eq!(engine.stats().n_items, 0);
 }

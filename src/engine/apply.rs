@@ -182,6 +182,10 @@ impl Writer {
                 if self.shared.item_ids.len() >= limit {
                     return Err(Refusal::TooManyItems { limit });
                 }
+                let limit = self.settings.limits.max_bytes;
+                if self.n_bytes >= limit {
+                    return Err(Refusal::TooManyBytes { limit });
+                }
                 self.add_item(id);
                 added += 1;
             }

@@ -16,7 +16,7 @@ use super::queue::{self, BulkOutcomes, EventSender, Queued};
 use super::worker::Worker;
 use super::writer::Writer;
 use crate::guard::fenced;
-use crate::ingest::Admission;
+use crate::ingest::{Admission, EventError, check_item};
 use crate::model::{Refusal, Shared};
 use crate::query::Reader;
 use crate::training::{SweepReport, TrainingError};
@@ -74,15 +74,23 @@ pub enum ShutdownError {
 }
 
 /// Why a call that needs the writer failed.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// The engine has stopped.
     #[error("the engine has stopped; open it again")]
     Stopped,
-    /// The engine is full.
-    #[error("not all items were added")]
-    Refused(#[from] Refusal),
+    /// The engine is full; the items before the one too many are in.
+    #[error("not all items were added: {0}")]
+    Refused(#[source] Refusal),
+    /// No event could ever name the item; none of the items was added.
+    #[error("item {item:?} cannot be added")]
+    InvalidItem {
+        /// The item.
+        item: ItemId,
+        /// What is wrong with it.
+        source: EventError,
+    },
 }
 
 /// A sweep that was called for.
@@ -175,16 +183,16 @@ impl Engine {
     /// how many are new. Blocks until they are in.
     ///
     /// # Errors
-    /// [`EngineError::Stopped`], or [`EngineError::Refused`] if the engine is full; the items before the
-    /// one too many are in.
+    /// [`EngineError::InvalidItem`] if an id is empty or too long, [`EngineError::Refused`] if the engine is
+    /// full, [`EngineError::Stopped`] if it has stopped.
     pub fn add_items<I: Into<ItemId>>(
         &self,
         items: impl IntoIterator<Item = I>,
     ) -> Result<usize, EngineError> {
         let (done, added) = bounded(1);
-        let items = items.into_iter().map(Into::into).collect();
+        let items = checked_items(items)?;
         self.sender.send_queued(Queued::AddItems { items, done })?;
-        Ok(added.recv().map_err(|_| EngineError::Stopped)??)
+        added.recv().map_err(|_| EngineError::Stopped)?.map_err(EngineError::Refused)
     }
 
     /// Calls for a sweep over everything the calling thread has sent so far. If one is under way, this one
@@ -228,6 +236,20 @@ impl Engine {
         // The thread catches its own panics, so joining it cannot fail.
         self.thread.take().and_then(|thread| thread.join().ok())
     }
+}
+
+/// The ids to add, if events could name each of them.
+pub(super) fn checked_items<I: Into<ItemId>>(
+    items: impl IntoIterator<Item = I>,
+) -> Result<Vec<ItemId>, EngineError> {
+    let checked = |item: I| {
+        let item = item.into();
+        match check_item(&item) {
+            Ok(()) => Ok(item),
+            Err(source) => Err(EngineError::InvalidItem { item, source }),
+        }
+    };
+    items.into_iter().map(checked).collect()
 }
 
 impl Drop for Engine {

@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use super::builder::EngineBuilder;
 use super::fold_users::Solve;
+use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
 use super::writer::Writer;
 use crate::ingest::{Admission, InvalidEvent};
-use crate::model::{Outcome, Refusal};
+use crate::model::Outcome;
 use crate::query::Reader;
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{Event, ItemId};
 
 /// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
-/// step and deterministic. Everything runs on the calling thread, sweeps on the pool while it waits.
+/// step. Everything runs on the calling thread, sweeps on the pool while it waits. Nothing happens by itself:
+/// the host calls [`sweep`](Self::sweep), so the sweep policy is not asked.
+///
+/// Given the same calls and a [`ManualClock`](crate::ManualClock), the same bytes come out, on any number of
+/// threads and any CPU. With a wall clock, batches of items fall where the time puts them.
 ///
 /// ```
 /// use segue::{Event, ManualEngine};
@@ -86,15 +91,16 @@ impl ManualEngine {
     /// Gives rows to items nobody has listened to yet, and publishes them; says how many are new.
     ///
     /// # Errors
-    /// [`Refusal::TooManyItems`]; the items before the one too many are in.
+    /// [`EngineError::InvalidItem`] if an id is empty or too long, [`EngineError::Refused`] if the engine is
+    /// full.
     pub fn add_items<I: Into<ItemId>>(
         &mut self,
         items: impl IntoIterator<Item = I>,
-    ) -> Result<usize, Refusal> {
-        let ids: Vec<_> = items.into_iter().map(Into::into).collect();
+    ) -> Result<usize, EngineError> {
+        let ids = checked_items(items)?;
         let added = self.writer.add_items(&ids);
         self.fold_items();
-        added
+        added.map_err(EngineError::Refused)
     }
 
     /// Trains on everything learned so far and publishes the result. Blocks until it is done.

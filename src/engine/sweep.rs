@@ -15,11 +15,15 @@ use crate::types::{ItemVersion, UserIdx};
 
 impl Writer {
     /// Whether the policy wants a sweep now.
-    pub(super) fn wants_sweep(&self) -> bool {
+    pub(super) fn wants_sweep(&mut self) -> bool {
         if self.training.is_some() {
             return false;
         }
-        let now = self.settings.clock.now();
+        let now = self.now();
+        if let Some((_, at)) = &mut self.last_freeze {
+            // A clock that was set back would otherwise stop sweeps until it has caught up.
+            *at = now.min(*at);
+        }
         let since = self.last_freeze.map_or(0, |(seq, _)| seq.get());
         let context = SweepContext {
             events_since: self.seq.get() - since,
@@ -39,7 +43,8 @@ impl Writer {
         let freeze = Arc::new(Freeze::new(self.seq));
         let cancel = Arc::new(AtomicBool::new(false));
         self.training = Some(Training { freeze: Arc::clone(&freeze), cancel: Arc::clone(&cancel) });
-        self.last_freeze = Some((self.seq, self.settings.clock.now()));
+        let now = self.now();
+        self.last_freeze = Some((self.seq, now));
         self.meters.set_sweeping(true);
         let has_model = self.generation.users.is_some();
         Job {
@@ -48,7 +53,8 @@ impl Writer {
             params: self.settings.als.clone(),
             path: self.settings.path,
             weighing: self.settings.weighing,
-            as_of: self.stream_time,
+            // One event from a clock that is ahead must not make everything before it look old.
+            as_of: self.stream_time.min(now),
             n_users: self.shared.user_ids.len(),
             n_items: self.by_item.n_items(),
             items: self.generation.items.load().rows.clone(),

@@ -10,6 +10,7 @@ use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
+use crate::guard::fenced;
 use crate::ingest::Weigher;
 use crate::model::{ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, Shared, UserState};
 use crate::publish::Freeze;
@@ -40,6 +41,8 @@ pub(super) struct Writer {
     pub(super) seq: EventSeq,
     /// The latest time stamp of any event: what decay is reckoned at, so that no clock is needed.
     pub(super) stream_time: Timestamp,
+    /// What the clock showed last.
+    pub(super) last_now: Timestamp,
     pub(super) n_bytes: u64,
     pub(super) dedupe: DedupeWindow,
     pub(super) actions: ActionNames,
@@ -75,7 +78,7 @@ impl Writer {
         policy: Box<dyn SweepPolicy>,
         pool: Arc<ThreadPool>,
     ) -> Self {
-        let shared = Arc::new(Shared::new(&settings.limits, settings.als.n_factors()));
+        let shared = Arc::new(Shared::new(&settings.limits, settings.als.n_factors(), settings.weighing));
         Self {
             generation: shared.current.load(),
             dedupe: DedupeWindow::new(settings.limits.dedupe_window),
@@ -84,6 +87,7 @@ impl Writer {
             gramians: None,
             seq: EventSeq::ZERO,
             stream_time: Timestamp::from_unix_ms(i64::MIN),
+            last_now: Timestamp::default(),
             n_bytes: 0,
             actions: ActionNames::default(),
             by_item: ByItem::default(),
@@ -115,12 +119,21 @@ impl Writer {
         Reader::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.settings.path)
     }
 
+    /// The time, or the last one there was if the clock panics.
+    pub(super) fn now(&mut self) -> Timestamp {
+        match fenced(|| self.settings.clock.now()) {
+            Ok(now) => self.last_now = now,
+            Err(message) => self.meters.plugin_panicked("clock", message),
+        }
+        self.last_now
+    }
+
     /// Whether something has changed about the items and their last batch is done and long enough ago.
     pub(super) fn item_batch_is_due(&mut self) -> bool {
         if !self.items_stale || !self.items_to_fold.is_empty() {
             return false;
         }
-        let now = self.settings.clock.now();
+        let now = self.now();
         let due = self
             .last_item_batch
             .is_none_or(|last| now < last || now.saturating_since(last) >= self.settings.item_batch_every);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::types::{
-    Action, ActionKind, Clock, DayPart, Event, IdempotencyKey, MAX_ID_BYTES, Played, Timestamp,
+    Action, ActionKind, Clock, DayPart, Event, IdempotencyKey, ItemId, MAX_ID_BYTES, Played, Timestamp,
 };
 
 /// Why an event is not taken in. Nothing was queued and nothing has changed.
@@ -101,6 +101,15 @@ impl Admission {
             }
             Err(error) => Err(Box::new(InvalidEvent { event, error })),
         }
+    }
+}
+
+/// Whether an item may be added by this id.
+pub(crate) fn check_item(item: &ItemId) -> Result<(), EventError> {
+    match item.len_bytes() {
+        0 => Err(EventError::EmptyItemId),
+        got if got > MAX_ID_BYTES => Err(EventError::TooLong { what: "item id", got }),
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@
 mod interaction;
 mod weigher;
 
-pub(crate) use interaction::{Admission, Interaction};
+pub(crate) use interaction::{Admission, Interaction, check_item};
 pub use interaction::{EventError, InvalidEvent};
 pub(crate) use weigher::WeighWith;
 pub use weigher::{EventFacts, MusicWeigher, UnitWeigher, Weigher};

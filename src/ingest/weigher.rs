@@ -39,7 +39,8 @@ impl<'a> EventFacts<'a> {
 
 /// Says what an event means, as a preference and a confidence.
 ///
-/// Called on the writer thread, once an event, in order; it should take well under a microsecond. A panic
+/// Called on the writer thread, once an event, in order; it should take well under a microsecond, and must
+/// not wait for the engine it belongs to (a `send` into a full queue would wait for ever). A panic
 /// is caught and counted, and the event refused. A closure `Fn(&EventFacts) -> Signal` is a weigher.
 pub trait Weigher: fmt::Debug + Send + Sync + 'static {
     /// The signal of one event.

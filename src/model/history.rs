@@ -146,8 +146,9 @@ impl History {
     /// Takes out an event that was added before; `others` are the remaining events of its cell as far as
     /// they are still at hand. Says whether the cell is gone.
     ///
-    /// If all the others are at hand the cell is summed anew from them, so the result is bit for bit what
-    /// it would be had the event never been; else the event is subtracted.
+    /// If all the others are at hand the cell is summed anew from them, so without decay the result is bit
+    /// for bit what it would be had the event never been; else the event is subtracted, and the time of the
+    /// latest event stays as it was, since what came before is no longer known.
     pub(super) fn remove(
         &mut self,
         fact: Fact,

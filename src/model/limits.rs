@@ -10,7 +10,9 @@ pub struct Limits {
     pub max_users: u32,
     /// Items; default 2 million.
     pub max_items: u32,
-    /// Bytes of histories, vectors and ids together, near enough; default no limit.
+    /// Bytes of histories, the vectors beside them, and ids, near enough; default no limit. The matrices of
+    /// the model and the index by item come on top: `4 × n_factors` bytes a user and item, twice while a sweep
+    /// runs, and 4 bytes a pair.
     pub max_bytes: u64,
     /// Items in one user's history; default 4,096. One more drops the one with the least confidence.
     pub max_history: usize,

@@ -70,11 +70,15 @@ impl Future for Receipt {
     type Output = Outcome;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        // Cloned before and freed after the lock is held: wakers run code of the host.
+        let waker = context.waker().clone();
         let mut state = self.0.state.lock();
         if let Some(outcome) = state.outcome {
             return Poll::Ready(outcome);
         }
-        state.waker = Some(context.waker().clone());
+        let earlier = state.waker.replace(waker);
+        drop(state);
+        drop(earlier);
         Poll::Pending
     }
 }

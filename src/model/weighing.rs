@@ -60,14 +60,18 @@ impl Weighing {
 
     /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).
     pub(crate) fn pair(self, cell: &Cell, factor: f32) -> Pair {
-        // Events long after the moment decay is reckoned at weigh more the later they are, until the next sweep.
-        let factor = factor.min(MAX_CONFIDENCE / cell.confidence());
+        let factor = bounded(factor, cell);
         let confidence = cell.confidence() * factor;
         if confidence == 0.0 {
             // Decayed to nothing; the other sum may not quite be.
             return Pair::default();
         }
         self.saturate(Pair::from_sums(confidence, cell.weighted_preference() * factor))
+    }
+
+    /// The confidence of one cell before saturation.
+    pub(crate) fn confidence(self, cell: &Cell, factor: f32) -> f32 {
+        cell.confidence() * bounded(factor, cell)
     }
 
     /// A pair with its confidence saturated and its preference kept.
@@ -81,6 +85,11 @@ impl Weighing {
             Saturation::Log => Pair::default(),
         }
     }
+}
+
+/// Events long after the moment decay is reckoned at weigh more the later they are, until the next sweep.
+fn bounded(factor: f32, cell: &Cell) -> f32 {
+    if cell.confidence() > 0.0 { factor.min(MAX_CONFIDENCE / cell.confidence()) } else { factor }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a millisecond more or less does not matter to decay")]

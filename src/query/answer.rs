@@ -149,7 +149,8 @@ pub struct HistoryEntry {
     pub events: u32,
     /// Their preference, on average by confidence.
     pub preference: f32,
-    /// Their confidence: decayed, before saturation.
+    /// Their confidence, before saturation: decayed to the time of the latest event that the model has seen, or
+    /// of the user's own latest event before there is a model.
     pub confidence: f32,
     /// The latest of them.
     pub last_seen: Timestamp,

@@ -99,21 +99,23 @@ impl<'v> UserView<'v> {
     /// The user's history, in order of when the engine first met each item.
     pub fn history(&self) -> Vec<HistoryEntry> {
         let Some((_, state)) = &self.known else { return Vec::new() };
-        let side = self.view.generation.users.as_ref();
-        let factor = side.map_or(1.0, |side| {
-            side.weighing.common_factor(state.history.landmark(), self.view.generation.as_of)
-        });
+        let cells = state.history.cells();
+        // Before the first sweep there is no moment that all histories are reckoned at: take their own last.
+        let latest = || cells.iter().map(Cell::last_seen).max().unwrap_or_default();
+        let as_of = if self.view.has_model() { self.view.generation.as_of } else { latest() };
+        let weighing = self.view.shared.weighing;
+        let factor = weighing.common_factor(state.history.landmark(), as_of);
         let entry = |cell: &Cell| {
             let confidence = cell.confidence();
             HistoryEntry {
                 item: self.view.item_id(cell.item()),
                 events: cell.events(),
                 preference: if confidence > 0.0 { cell.weighted_preference() / confidence } else { 0.0 },
-                confidence: confidence * factor,
+                confidence: weighing.confidence(cell, factor),
                 last_seen: cell.last_seen(),
             }
         };
-        state.history.cells().iter().map(entry).collect()
+        cells.iter().map(entry).collect()
     }
 
     /// What this view of a user pins and the vector it answers with, for tests that check it from outside.

@@ -8,6 +8,10 @@ use crate::als::Factors;
 /// per cents; a factor of ten is an explosion.
 const MAX_NORM_GROWTH: f64 = 10.0;
 
+/// A model below this has collapsed towards nothing, as one of very few events does; whatever comes after it
+/// is large beside it. Items of a healthy model have norms around 1.
+const LEAST_NORM: f64 = 1.0;
+
 /// Why a trained candidate was not published. The model in use stays in use.
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 #[non_exhaustive]
@@ -42,7 +46,7 @@ pub(crate) fn check(before: Option<f64>, after: f64) -> Result<(), GateRefusal> 
         return Err(GateRefusal::NotFinite);
     }
     match before {
-        Some(before) if before > 0.0 && after > before * MAX_NORM_GROWTH => {
+        Some(before) if after > before.max(LEAST_NORM) * MAX_NORM_GROWTH => {
             Err(GateRefusal::ExplodingNorm { before, after })
         }
         _ => Ok(()),
@@ -57,6 +61,7 @@ mod tests {
     fn explosions_and_nan_are_refused() {
         assert_eq!(check(None, 1e6), Ok(()));
         assert_eq!(check(Some(0.0), 1.0), Ok(()));
+        assert_eq!(check(Some(2.5e-6), 0.49), Ok(()), "a collapsed model locks nobody out");
         assert_eq!(check(Some(1.0), 9.9), Ok(()));
         assert_eq!(check(Some(1.0), 10.1), Err(GateRefusal::ExplodingNorm { before: 1.0, after: 10.1 }));
         assert_eq!(check(Some(1.0), f64::NAN), Err(GateRefusal::NotFinite));

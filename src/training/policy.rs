@@ -3,6 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The least time between two sweeps that a movement of the model calls for: a young or small world moves all
+/// the time, and would otherwise be swept without a pause.
+const LEAST_REST: Duration = Duration::from_secs(60);
+
 /// What a [`SweepPolicy`] is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
@@ -92,7 +96,8 @@ impl SweepEvery {
         Self { events: Some(events), ..self }
     }
 
-    /// Or once the items' Gramian has moved by this share (0.05 is 5 %).
+    /// Or once the items' Gramian has moved by this share (0.05 is 5 %), but no sooner than a minute after the
+    /// last sweep.
     #[must_use]
     pub fn or_gramian_moved(self, share: f64) -> Self {
         Self { gramian_moved: Some(share), ..self }
@@ -112,7 +117,8 @@ impl SweepPolicy for SweepEvery {
             Some(time_since) => {
                 self.time.is_some_and(|time| time_since >= time)
                     || self.events.is_some_and(|events| context.events_since >= events)
-                    || self.gramian_moved.is_some_and(|share| context.gramian_moved >= share)
+                    || (time_since >= LEAST_REST
+                        && self.gramian_moved.is_some_and(|share| context.gramian_moved >= share))
             }
         };
         if due && context.events_since > 0 { SweepDecision::Sweep } else { SweepDecision::Wait }
@@ -137,7 +143,8 @@ mod tests {
             (context(99, Some(29), 0.049), SweepDecision::Wait),
             (context(100, Some(0), 0.0), SweepDecision::Sweep),
             (context(1, Some(30), 0.0), SweepDecision::Sweep),
-            (context(1, Some(0), 0.05), SweepDecision::Sweep),
+            (context(1, Some(0), 0.05), SweepDecision::Wait),
+            (context(1, Some(1), 0.05), SweepDecision::Sweep),
             (context(0, Some(60), 1.0), SweepDecision::Wait),
         ] {
             assert_eq!(policy.decide(&context), expected, "{context:?}");

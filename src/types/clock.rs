@@ -39,8 +39,9 @@ impl Timestamp {
 
 /// Tells the time.
 ///
-/// The engine reads it where events without a time stamp enter, where a stamp is checked against the
-/// future, and where a sweep policy asks how long ago the last sweep was; never inside a solve.
+/// The engine reads it where events enter (for those without a time stamp, and to check the others against the
+/// future), where a batch of items or a sweep may be due, and where a sweep freezes its input; never inside a
+/// solve. On the writer thread a panic is caught, counted, and the last time taken.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The present moment. Called on the host's sending threads and on the writer thread.
     fn now(&self) -> Timestamp;

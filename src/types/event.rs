@@ -143,13 +143,17 @@ impl Event {
 
     /// Takes back the listener's latest action of the kind of `event` on its item; how far that got and
     /// when it was need not be known. The taking back of a taking back is the action itself.
+    ///
+    /// It is an event of its own: an idempotency key of `event` is left behind. Give it another with
+    /// [`key`](Self::key) if it may be sent twice.
     #[must_use]
     pub fn undo(event: Self) -> Self {
         let action = match event.action {
             Action::Do(kind) => Action::Undo(kind),
             Action::Undo(kind) => Action::Do(kind),
         };
-        Self { action, ..event }
+        let without_key = |extras: Box<Extras>| Box::new(Extras { key: None, ..*extras });
+        Self { action, extras: event.extras.map(without_key), ..event }
     }
 
     /// How much was played, as a share of the item's length. Above 1 counts as 1.
@@ -257,6 +261,13 @@ mod tests {
     fn undoing_an_undo_is_the_action_itself() {
         let like = Event::like("ana", "tricky");
         assert_eq!(Event::undo(Event::undo(like.clone())), like);
+    }
+
+    #[test]
+    fn an_undo_leaves_the_key_of_what_it_undoes_behind() {
+        let undo = Event::undo(Event::like(1, 2).key("k").context(Context::new().device("car")));
+        assert_eq!(undo.idempotency_key(), None);
+        assert!(undo.circumstances().is_some_and(|context| context.device.is_some()));
     }
 
     #[test]
