@@ -67,6 +67,6 @@ fn messages_name_the_value_and_the_cure() {
     assert_eq!(refusal.to_string(), "the engine holds 3 users already; raise `max_users`");
     let error = segue::ViewAfterError::Rejected(refusal);
     assert_eq!(error.source().map(ToString::to_string), Some(refusal.to_string()));
-    let error = segue::EngineError::from(refusal);
+    let error = segue::EngineError::Refused(refusal);
     assert_eq!(error.source().map(ToString::to_string), Some(refusal.to_string()));
 }

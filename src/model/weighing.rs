@@ -70,7 +70,7 @@ impl Weighing {
     }
 
     /// The confidence of one cell before saturation.
-    pub(crate) fn confidence(self, cell: &Cell, factor: f32) -> f32 {
+    pub(crate) fn confidence(cell: &Cell, factor: f32) -> f32 {
         cell.confidence() * bounded(factor, cell)
     }
 

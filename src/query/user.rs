@@ -7,7 +7,7 @@ use super::answer::{ColdCause, HistoryEntry, QueryError, SimilarUser};
 use super::items::{ItemQuery, Target};
 use super::view::{View, telling};
 use crate::kernel::{AlignedVec, TopK, dot};
-use crate::model::{Cell, UserState};
+use crate::model::{Cell, UserState, Weighing};
 use crate::types::{EventSeq, ItemId, UserId, UserIdx};
 
 /// A user at one moment: their history is pinned, so that everything asked of one `UserView` agrees.
@@ -111,7 +111,7 @@ impl<'v> UserView<'v> {
                 item: self.view.item_id(cell.item()),
                 events: cell.events(),
                 preference: if confidence > 0.0 { cell.weighted_preference() / confidence } else { 0.0 },
-                confidence: weighing.confidence(cell, factor),
+                confidence: Weighing::confidence(cell, factor),
                 last_seen: cell.last_seen(),
             }
         };
