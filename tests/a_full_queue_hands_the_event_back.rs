@@ -170,6 +170,41 @@ fn a_shutdown_ends_while_others_go_on_sending() {
 }
 
 #[test]
+fn every_event_that_was_taken_is_learned_or_counted_as_left() {
+    for round in 0..24_u64 {
+        let capacity = [8, 1_024, 65_536][usize::try_from(round % 3).expect("small")];
+        // With all the time it needs, with a little, and with none.
+        let deadline =
+            [PATIENCE, Duration::from_millis(2), Duration::ZERO][usize::try_from(round / 8).expect("small")];
+        let engine = small().queue_capacity(capacity).open().expect("usable settings");
+        let (taken, report) = std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..4_u64)
+                .map(|n| {
+                    let sender = engine.sender();
+                    scope.spawn(move || {
+                        let mut taken = 0_usize;
+                        while sender.send(Event::listen(n, taken as u64 % 50)).is_ok() {
+                            taken += 1;
+                        }
+                        taken
+                    })
+                })
+                .collect();
+            let reader = engine.reader();
+            while reader.applied() == segue::EventSeq::ZERO {
+                std::thread::yield_now();
+            }
+            let report = engine.shutdown(deadline).expect("the writer is well");
+            let taken: usize = senders.into_iter().map(|sender| sender.join().expect("no panic")).sum();
+            (taken, report)
+        });
+        let learned = usize::try_from(report.applied.get()).expect("small");
+        assert_eq!(taken, learned + report.unprocessed, "capacity {capacity}, {deadline:?}: {report:?}");
+        assert!(deadline < PATIENCE || report.unprocessed == 0, "{report:?}");
+    }
+}
+
+#[test]
 fn no_receipt_stays_open_however_late_its_event_was_sent() {
     for _ in 0..300 {
         let engine = small().queue_capacity(4).open().expect("usable settings");

@@ -24,8 +24,9 @@ use crate::types::{Event, EventSeq, ItemId};
 
 /// A running recommender.
 ///
-/// It has one writer thread, `segue-writer`, and a pool for sweeps. Dropping it stops both without
-/// working off the queue; [`shutdown`](Self::shutdown) does work it off.
+/// It has one writer thread, `segue-writer`, and a pool for sweeps. Dropping it stops the writer without
+/// working off the queue ([`shutdown`](Self::shutdown) does work it off); a pool of its own ends with the last
+/// [`Reader`] and [`View`](crate::View). A plug-in must not drop the engine it belongs to.
 ///
 /// ```
 /// use segue::{Engine, Event};
@@ -116,12 +117,12 @@ impl Engine {
 
     pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
         let (stop, stopped) = bounded(1);
-        let (sender, queue) = queue::bounded(admission, capacity, stopped.clone());
+        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone());
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
         let stop: Stop = Arc::new(Mutex::new(Some(stop)));
-        let worker = Worker::new(writer, queue.clone(), stopped, Arc::clone(&drain_until));
+        let worker = Worker::new(writer, reading.clone(), stopped, Arc::clone(&drain_until));
         let thread = std::thread::Builder::new()
             .name("segue-writer".to_owned())
             .spawn({
@@ -129,9 +130,12 @@ impl Engine {
                 move || {
                     let report =
                         fenced(|| worker.run()).inspect_err(|message| meters.failed(message.clone()));
-                    // However it ended, senders learn that nobody reads any more.
+                    // However it ended, senders learn that nobody reads any more, and receipts that nobody
+                    // will: the channel itself would keep them as long as there is a sender.
                     drop(stop.lock().take());
-                    queue::discard(&queue);
+                    while let Some(unread) = reading.next_of_the_rest() {
+                        drop(unread);
+                    }
                     report
                 }
             })

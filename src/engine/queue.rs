@@ -1,6 +1,8 @@
 //! The bounded queue between the host's threads and the writer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel as channel;
@@ -48,15 +50,38 @@ pub(super) fn bounded(
     admission: Admission,
     capacity: usize,
     stopped: channel::Receiver<Infallible>,
-) -> (EventSender, channel::Receiver<Queued>) {
+) -> (EventSender, Reading) {
     let (queue, receiver) = channel::bounded(capacity);
-    (EventSender { queue, unread: receiver.clone(), stopped, admission }, receiver)
+    let putting = Arc::new(AtomicUsize::new(0));
+    let reading = Reading { queue: receiver, putting: Arc::clone(&putting) };
+    (EventSender { queue, putting, stopped, admission }, reading)
 }
 
-/// Drops what nobody will read, so that its receipts say `Stopped`: the channel itself would keep it as
-/// long as there is a sender.
-pub(super) fn discard(queue: &channel::Receiver<Queued>) {
-    queue.try_iter().for_each(drop);
+/// The writer's end of the queue.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    pub(super) queue: channel::Receiver<Queued>,
+    /// Senders that are just putting something in.
+    putting: Arc<AtomicUsize>,
+}
+
+impl Reading {
+    /// Once the engine is told to stop: what is left, until nobody can put anything in any more. Waits only
+    /// for senders that are just doing so.
+    ///
+    /// INVARIANT: a sender says that it is putting something in before it looks whether the engine stops, and
+    /// the engine is told to stop before this looks whether anybody is. So whatever a sender was told is in
+    /// the queue comes out here.
+    pub(super) fn next_of_the_rest(&self) -> Option<Queued> {
+        loop {
+            let settled = self.putting.load(Ordering::SeqCst) == 0;
+            match self.queue.try_recv() {
+                Ok(queued) => return Some(queued),
+                Err(_) if settled => return None,
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+    }
 }
 
 /// How long a sender waits for room.
@@ -82,8 +107,8 @@ enum NotQueued {
 #[derive(Debug, Clone)]
 pub struct EventSender {
     queue: channel::Sender<Queued>,
-    /// The writer's end, for what is put in while it leaves.
-    unread: channel::Receiver<Queued>,
+    /// Senders that are just putting something in; see [`Reading`].
+    putting: Arc<AtomicUsize>,
     stopped: channel::Receiver<Infallible>,
     admission: Admission,
 }
@@ -204,18 +229,11 @@ impl EventSender {
     /// shutdown from ever seeing the queue empty.
     #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]
     fn put(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
-        if self.is_stopped() {
-            return Err(NotQueued::Stopped(queued));
-        }
-        self.put_in(queued, wait)?;
-        // INVARIANT: whatever is in the queue after the stop is dropped by somebody. The writer drops what
-        // it finds after the stop; whoever put something in later sees the stop here.
-        // ORDERING: the channels order putting in before this look, and the stop before the writer's, by
-        // sequentially consistent fences.
-        if self.is_stopped() {
-            discard(&self.unread);
-        }
-        Ok(())
+        // ORDERING: sequentially consistent, as is the channel's own look; see `Reading::next_of_the_rest`.
+        self.putting.fetch_add(1, Ordering::SeqCst);
+        let put = if self.is_stopped() { Err(NotQueued::Stopped(queued)) } else { self.put_in(queued, wait) };
+        self.putting.fetch_sub(1, Ordering::SeqCst);
+        put
     }
 
     fn is_stopped(&self) -> bool {

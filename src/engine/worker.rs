@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::fold_users::Solve;
 use super::handle::ShutdownReport;
-use super::queue::{Incoming, Queued};
+use super::queue::{Incoming, Queued, Reading};
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome};
@@ -27,7 +27,7 @@ pub(super) type SweepReply = Sender<Result<SweepReport, TrainingError>>;
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) writer: Writer,
-    pub(super) queue: Receiver<Queued>,
+    pub(super) reading: Reading,
     /// Nothing is ever sent: that the other end is gone is the message. So stopping needs no room in any
     /// queue.
     pub(super) stop: Receiver<Infallible>,
@@ -47,7 +47,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(
         writer: Writer,
-        queue: Receiver<Queued>,
+        reading: Reading,
         stop: Receiver<Infallible>,
         drain_until: Arc<Mutex<Option<Instant>>>,
     ) -> Self {
@@ -55,7 +55,7 @@ impl Worker {
         let (result_sender, results) = bounded(1);
         Self {
             writer,
-            queue,
+            reading,
             stop,
             drain_until,
             draining_until: None,
@@ -72,7 +72,7 @@ impl Worker {
         while !self.is_told_to_stop() {
             let stop = self.stop.clone();
             select! {
-                recv(self.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
+                recv(self.reading.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
                 recv(stop) -> _ => break,
                 default(self.patience()) => {}
@@ -102,7 +102,7 @@ impl Worker {
                     let outcome = self.writer.apply(&interaction);
                     self.batch.push((sent_at, receipt, outcome));
                     if self.may_take_more() {
-                        next = self.queue.try_recv().ok();
+                        next = self.reading.queue.try_recv().ok();
                     }
                 }
                 // Each of the others ends its batch: a long import would leave no time for anything else.
@@ -116,7 +116,8 @@ impl Worker {
                 Queued::AddItems { items, done } => {
                     self.publish();
                     let added = self.writer.add_items(&items);
-                    self.writer.fold_items();
+                    // Their rows are published at once; what else is due is solved between batches.
+                    self.writer.begin_item_batch();
                     let _ = done.send(added);
                 }
                 Queued::Sweep { done } => {
@@ -199,7 +200,7 @@ impl Worker {
         let deadline = *self.drain_until.lock();
         self.draining_until = deadline;
         while deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            let Ok(first) = self.queue.try_recv() else { break };
+            let Some(first) = self.reading.next_of_the_rest() else { break };
             self.take_batch(first);
         }
         // A sweep that does not stop in time ends by itself: it holds what it needs, and nobody takes its
@@ -210,7 +211,7 @@ impl Worker {
             self.end_sweep(result);
         }
         let mut unprocessed = 0;
-        for queued in self.queue.try_iter() {
+        while let Some(queued) = self.reading.next_of_the_rest() {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
