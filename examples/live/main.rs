@@ -25,6 +25,7 @@ mod steady;
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
@@ -72,8 +73,17 @@ impl Options {
     }
 }
 
-fn main() -> Result<(), Failure> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
     let source = Source::open(options.data.as_deref(), options.seed)?;
     let engine = Engine::builder()
         .queue_capacity(QUEUE_CAPACITY)

@@ -134,6 +134,20 @@ impl EngineBuilder {
     }
 
     /// As [`weigher`](Self::weigher), from a closure.
+    ///
+    /// ```
+    /// use segue::{ActionKind, Engine, MusicWeigher, Signal, Weigher};
+    ///
+    /// // Whatever is put into the queue counts as much as three listens; the rest as usual.
+    /// let queued = Signal::new(1.0, 3.0)?;
+    /// let engine = Engine::builder()
+    ///     .weigh_with(move |facts| match facts.action {
+    ///         ActionKind::Custom(name) if name.as_str() == "queued" => queued,
+    ///         _ => MusicWeigher.weigh(facts),
+    ///     })
+    ///     .open()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn weigh_with(self, weigh: impl Fn(&EventFacts<'_>) -> Signal + Send + Sync + 'static) -> Self {
         self.weigher(WeighWith(weigh))

@@ -180,6 +180,19 @@ impl EventSender {
 
     /// Puts an event into the queue if there is room; never waits.
     ///
+    /// ```
+    /// use segue::{Engine, Event, TrySendError};
+    ///
+    /// let engine = Engine::builder().open()?;
+    /// let mut kept = Vec::new();
+    /// match engine.sender().try_send(Event::listen("ana", "portishead")) {
+    ///     Ok(()) => {}
+    ///     Err(TrySendError::Full(event)) => kept.push(event), // for later
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`TrySendError`], with the event, if the queue is full, the event is not well formed, or the engine
     /// has stopped.

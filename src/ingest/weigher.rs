@@ -41,7 +41,9 @@ impl<'a> EventFacts<'a> {
 ///
 /// Called on the writer thread, once an event, in order; it should take well under a microsecond, and must
 /// not wait for the engine it belongs to (a `send` into a full queue would wait for ever). A panic
-/// is caught and counted, and the event refused. A closure `Fn(&EventFacts) -> Signal` is a weigher.
+/// is caught and counted, and the event refused. A closure is given
+/// with [`EngineBuilder::weigh_with`](crate::EngineBuilder::weigh_with).
+#[diagnostic::on_unimplemented(note = "give a closure with `EngineBuilder::weigh_with`")]
 pub trait Weigher: fmt::Debug + Send + Sync + 'static {
     /// The signal of one event.
     fn weigh(&self, facts: &EventFacts<'_>) -> Signal;
@@ -80,7 +82,6 @@ impl Weigher for UnitWeigher {
 /// A skip aims at a score *below* that of an item never heard: as those aim at 0 already, a mere zero with
 /// more confidence would hardly move anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
 pub struct MusicWeigher;
 
 impl MusicWeigher {

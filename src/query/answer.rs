@@ -123,7 +123,7 @@ pub enum Source {
 pub enum ColdCause {
     /// The engine has never heard of the user.
     UnknownUser,
-    /// The user's history is empty, or says nothing about any item the model knows.
+    /// The user's history or the taste is empty, or says nothing about any item the model knows.
     NothingKnown,
     /// No sweep has been published yet.
     NoModel,

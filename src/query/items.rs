@@ -26,6 +26,18 @@ type Filter<'v> = Box<dyn Fn(&ItemId) -> bool + 'v>;
 /// A question whose answer is a list of items, best first: say what may be in it, then
 /// [`run`](Self::run) it.
 ///
+/// ```
+/// use segue::{Engine, Event};
+///
+/// let engine = Engine::builder().open()?;
+/// engine.import((0..30_u64).map(|n| Event::listen(n % 7, n % 10)))?;
+/// let view = engine.reader().view();
+/// let picks = view.user(3).recommend().limit(2).exclude([9_u64]).filter(|item| item.as_u64() != Some(8)).run()?;
+/// let mood = view.taste([(1_u64, 1.0), (2_u64, -1.0)])?.only(0..5_u64).limit(3).run()?;
+/// # let _ = (picks, mood);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Whatever leaves items out acts before the best are chosen: a list is as long as its
 /// [`limit`](Self::limit) whenever that many items are allowed.
 pub struct ItemQuery<'v> {

@@ -32,7 +32,7 @@ pub enum ViewAfterError {
         timeout: Duration,
     },
     /// The event was refused, so there is no moment after it.
-    #[error("the event was refused")]
+    #[error("the event was refused: {0}")]
     Rejected(#[source] Refusal),
     /// The engine stopped before it came to the event.
     #[error("the engine stopped before it came to the event; open it again")]

@@ -67,13 +67,13 @@ impl View {
     }
 
     /// Recommendations for a taste that belongs to nobody: items and how much each counts, in the unit of
-    /// a listen's confidence. A negative weight says "nothing like this". Items not known are left out;
+    /// a listen's confidence. A negative weight says "nothing like this". Items not known are left out, and if none is known the list is cold;
     /// the items named are not recommended unless [`ItemQuery::allow_known`] is called.
     ///
     /// Solves on the calling thread, as a user's fold-in does.
     ///
     /// # Errors
-    /// [`TasteError::Weight`] if a weight is not a finite number.
+    /// [`TasteError::Weight`] if a weight is not a number between -1e9 and 1e9.
     pub fn taste<I: Into<ItemId>>(
         &self,
         items: impl IntoIterator<Item = (I, f32)>,
