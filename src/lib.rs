@@ -59,6 +59,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]
 
 mod als;
+mod checkpoint;
 pub mod demo;
 pub mod docs;
 mod engine;
@@ -66,12 +67,14 @@ pub mod eval;
 mod guard;
 pub mod import;
 mod ingest;
+mod journal;
 mod kernel;
 pub mod metrics;
 mod model;
 mod publish;
 mod query;
 mod search;
+mod storage;
 mod training;
 mod types;
 
@@ -93,6 +96,7 @@ pub use query::{
     ColdCause, HistoryEntry, ItemQuery, Provenance, QueryError, Reader, Recommendation, Recommendations,
     SimilarUser, Source, TasteError, UserView, View, ViewAfterError,
 };
+pub use storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock, StoreError};
 pub use training::{
     GateRefusal, NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy, SweepReport, TrainingError,
 };

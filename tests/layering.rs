@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["types", "kernel", "guard"],
     &["als", "search", "metrics", "publish"],
-    &["model"],
-    &["ingest", "training", "query"],
+    &["model", "storage"],
+    &["ingest", "journal", "checkpoint", "training", "query"],
     &["engine"],
     &["eval", "import", "demo"],
 ];

@@ -29,9 +29,9 @@ impl Writer {
             Action::Undo(kind) => self.unlearn(interaction, kind),
         };
         match learned {
-            Ok(seq) => {
+            Ok((user, seq)) => {
                 if let Some(key) = key {
-                    self.dedupe.insert(key);
+                    self.dedupe.insert(key, user);
                 }
                 self.meters.applied.add(1);
                 Outcome::Applied(seq)
@@ -43,7 +43,11 @@ impl Writer {
         }
     }
 
-    fn learn(&mut self, interaction: &Interaction, kind: &ActionKind) -> Result<EventSeq, Refusal> {
+    fn learn(
+        &mut self,
+        interaction: &Interaction,
+        kind: &ActionKind,
+    ) -> Result<(UserIdx, EventSeq), Refusal> {
         let event = interaction.event();
         let user = self.find_user(event.user())?;
         let item = self.find_item(event.item())?;
@@ -68,10 +72,14 @@ impl Writer {
         self.index(user, item, change);
         self.by_item.grow(item, signal.confidence());
         self.stream_time = self.stream_time.max(interaction.at());
-        Ok(self.stamp(user))
+        Ok((user, self.stamp(user)))
     }
 
-    fn unlearn(&mut self, interaction: &Interaction, kind: &ActionKind) -> Result<EventSeq, Refusal> {
+    fn unlearn(
+        &mut self,
+        interaction: &Interaction,
+        kind: &ActionKind,
+    ) -> Result<(UserIdx, EventSeq), Refusal> {
         let event = interaction.event();
         let user = self.shared.user_ids.get(event.user()).map(UserIdx::new).ok_or(Refusal::NothingToUndo)?;
         let item = self.shared.item_ids.get(event.item()).map(ItemIdx::new).ok_or(Refusal::NothingToUndo)?;
@@ -90,7 +98,7 @@ impl Writer {
         let (fact, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
         self.index(user, item, change);
         self.by_item.shrink(item, fact.signal.confidence());
-        Ok(self.stamp(user))
+        Ok((user, self.stamp(user)))
     }
 
     /// Gives the event its number and the user's draft the number of its last event.

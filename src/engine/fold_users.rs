@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::writer::Writer;
-use crate::model::{FoldScratch, Folded, Generation, ItemSide, UserState};
+use crate::model::{FoldScratch, Folded, Generation, ItemSide, Solve, UserState};
 use crate::types::UserIdx;
 
 /// From this many users on, the pool helps to solve them; below, waking it would take longer.
@@ -12,14 +12,6 @@ const MIN_USERS_TO_SHARE: usize = 64;
 const USERS_OF_A_SHARE: usize = 16;
 /// Users brought into a new generation between two batches of events: a few milliseconds' work.
 const REFOLDS_AT_ONCE: usize = 512;
-
-/// Whether a publication solves the users it publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Solve {
-    Now,
-    /// Leave it to the first reader who asks, as imports do.
-    OnRead,
-}
 
 impl Writer {
     /// Publishes every draft, then moves the watermark.

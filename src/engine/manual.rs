@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::builder::EngineBuilder;
-use super::fold_users::Solve;
 use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
 use super::writer::Writer;
 use crate::ingest::{Admission, InvalidEvent};
-use crate::model::Outcome;
+use crate::model::{Outcome, Solve};
 use crate::query::Reader;
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{Event, ItemId};

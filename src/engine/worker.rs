@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use parking_lot::Mutex;
 
-use super::fold_users::Solve;
 use super::handle::ShutdownReport;
 use super::queue::{Incoming, Queued, Reading};
 use super::writer::Writer;
 use crate::guard::fenced;
-use crate::model::{Completer, Outcome};
+use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, SweepReport, TrainingError};
 
 /// Events folded in and published together at most: some tens of milliseconds of solves.

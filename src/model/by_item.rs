@@ -18,6 +18,15 @@ struct Record {
     queued: bool,
 }
 
+/// What is kept of an item beside its listeners, for a store to keep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ItemRecord {
+    pub(crate) confidence: f64,
+    pub(crate) solved_at_confidence: f64,
+    /// Whether it is lined up for the next batch.
+    pub(crate) is_due: bool,
+}
+
 /// The listeners of every item, and the items that are due for a solve.
 ///
 /// Memory: 4 bytes a pair and 56 an item.
@@ -102,6 +111,35 @@ impl ByItem {
     /// The confidence of every item, for [`solved_by_sweep`](Self::solved_by_sweep).
     pub(crate) fn confidences(&self) -> Vec<f64> {
         self.records.iter().map(|record| record.confidence).collect()
+    }
+
+    /// What is kept of every item beside its listeners.
+    pub(crate) fn records(&self) -> Vec<ItemRecord> {
+        let record = |record: &Record| ItemRecord {
+            confidence: record.confidence,
+            solved_at_confidence: record.solved_at_confidence,
+            is_due: record.queued,
+        };
+        self.records.iter().map(record).collect()
+    }
+
+    /// From what [`records`](Self::records) gave. Listeners come back by
+    /// [`add_listener`](Self::add_listener).
+    pub(crate) fn from_records(records: &[ItemRecord]) -> Self {
+        let due = |(row, record): (usize, &ItemRecord)| {
+            let row = u32::try_from(row).expect("items are capped at u32");
+            record.is_due.then_some(ItemIdx::new(row))
+        };
+        let record = |record: &ItemRecord| Record {
+            listeners: Vec::new(),
+            confidence: record.confidence,
+            solved_at_confidence: record.solved_at_confidence,
+            queued: record.is_due,
+        };
+        Self {
+            due: records.iter().enumerate().filter_map(due).collect(),
+            records: records.iter().map(record).collect(),
+        }
     }
 
     /// The number of listeners of every item: its popularity.

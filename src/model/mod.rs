@@ -10,11 +10,12 @@ mod item_side;
 mod limits;
 mod receipt;
 mod recent;
+mod settings;
 mod state;
 mod user;
 mod weighing;
 
-pub(crate) use by_item::ByItem;
+pub(crate) use by_item::{ByItem, ItemRecord};
 pub(crate) use dedupe::DedupeWindow;
 pub(crate) use generation::{FoldScratch, Generation, UserSide, is_usable};
 pub(crate) use history::{Cell, Fact};
@@ -23,8 +24,9 @@ pub use limits::{Limits, Refusal};
 pub(crate) use receipt::Completer;
 pub use receipt::{Outcome, Receipt};
 pub(crate) use recent::{ActionNames, RawEvent};
+pub(crate) use settings::LearningSettings;
 pub(crate) use state::Shared;
-pub(crate) use user::{Change, Folded, UserLimits, UserState};
+pub(crate) use user::{Change, Folded, Solve, UserLimits, UserState};
 pub use weighing::Saturation;
 pub(crate) use weighing::{Decay, Weighing};
 

@@ -13,7 +13,7 @@ const MAX_ACTION_NAMES: usize = 1_024;
 pub(crate) struct ActionCode(u16);
 
 /// Numbers for the kinds of actions, the host's own included.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ActionNames {
     custom: Vec<ActionName>,
 }

@@ -23,6 +23,14 @@ pub(crate) struct Folded {
     pub(crate) vector: AlignedVec,
 }
 
+/// Whether a user who has changed is solved when they are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Solve {
+    Now,
+    /// Leave it to the first reader who asks, as imports do.
+    OnRead,
+}
+
 /// What an event did to a history, for those who keep indexes over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Change {

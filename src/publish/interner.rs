@@ -2,24 +2,27 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use foldhash::fast::FixedState;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::table::GrowOnlyTable;
 
 /// Shards of the map: rehashing one of them is short, so readers never wait for the growth of the whole.
 const SHARDS: usize = 256;
 
-/// Gives every key a row, in order of first appearance. One thread adds; any number look up.
+/// Gives every key a row, in order of first appearance. One thread adds and removes; any number look up.
+///
+/// A row whose key was removed stays empty for ever: rows of matrices are numbered by it.
 #[derive(Debug)]
 pub(crate) struct Interner<K> {
     shards: Box<[RwLock<HashMap<K, u32, foldhash::fast::RandomState>>]>,
     shard_of: FixedState,
-    keys: GrowOnlyTable<OnceLock<K>>,
+    keys: GrowOnlyTable<RwLock<Option<K>>>,
     len: AtomicU32,
+    /// Keys removed while somebody reads all of them as they were at one moment; `None` at other times.
+    kept: Mutex<Option<HashMap<u32, K>>>,
 }
 
 impl<K: Clone + Eq + Hash> Interner<K> {
@@ -29,12 +32,13 @@ impl<K: Clone + Eq + Hash> Interner<K> {
             shard_of: FixedState::default(),
             keys: GrowOnlyTable::with_capacity(capacity),
             len: AtomicU32::new(0),
+            kept: Mutex::new(None),
         }
     }
 
-    /// Rows given so far.
+    /// Rows given so far, those without a key any more included.
     pub(crate) fn len(&self) -> u32 {
-        // ORDERING: pairs with the release in `insert`: whoever sees the length sees the keys below it.
+        // ORDERING: pairs with the release in `push`: whoever sees the length sees the keys below it.
         self.len.load(Ordering::Acquire)
     }
 
@@ -43,17 +47,52 @@ impl<K: Clone + Eq + Hash> Interner<K> {
         self.shard(key).read().get(key).copied()
     }
 
-    /// The key of row `row`, if given.
-    pub(crate) fn key(&self, row: u32) -> Option<&K> {
-        self.keys.get(row as usize)?.get()
+    /// The key of row `row`, if it has one.
+    pub(crate) fn key(&self, row: u32) -> Option<K> {
+        self.keys.get(row as usize)?.read().clone()
     }
 
     /// Gives `key` the next row. Only the writer calls this, and only for a key without a row.
     pub(crate) fn insert(&self, key: &K) -> u32 {
-        let row = self.len.load(Ordering::Relaxed);
-        let fresh = self.keys.get_or_grow(row as usize).set(key.clone()).is_ok();
-        debug_assert!(fresh, "one writer gives each row once");
+        let row = self.push(Some(key.clone()));
         self.shard(key).write().insert(key.clone(), row);
+        row
+    }
+
+    /// Gives out a row that has no key any more: for a store that is read back.
+    pub(crate) fn insert_gone(&self) -> u32 {
+        self.push(None)
+    }
+
+    /// Takes `key` out; its row stays empty. Only the writer calls this.
+    pub(crate) fn remove(&self, key: &K) -> Option<u32> {
+        let row = self.shard(key).write().remove(key)?;
+        // INVARIANT: kept before it is gone, so that whoever finds it gone finds it kept.
+        if let Some(kept) = &mut *self.kept.lock() {
+            kept.insert(row, key.clone());
+        }
+        self.keys.get_or_grow(row as usize).write().take();
+        Some(row)
+    }
+
+    /// From now on [`frozen_key`](Self::frozen_key) finds every key there is now, removed or not.
+    pub(crate) fn freeze(&self) {
+        *self.kept.lock() = Some(HashMap::new());
+    }
+
+    /// Forgets the removed keys again.
+    pub(crate) fn thaw(&self) {
+        *self.kept.lock() = None;
+    }
+
+    /// The key that row `row` had at the [`freeze`](Self::freeze).
+    pub(crate) fn frozen_key(&self, row: u32) -> Option<K> {
+        self.key(row).or_else(|| self.kept.lock().as_ref()?.get(&row).cloned())
+    }
+
+    fn push(&self, key: Option<K>) -> u32 {
+        let row = self.len.load(Ordering::Relaxed);
+        *self.keys.get_or_grow(row as usize).write() = key;
         // ORDERING: pairs with the acquire in `len`.
         self.len.store(row + 1, Ordering::Release);
         row
@@ -79,7 +118,22 @@ mod tests {
         }
         assert_eq!(interner.len(), 10_000);
         assert_eq!(interner.get(&(9_999 * 7)), Some(9_999));
-        assert_eq!(interner.key(3), Some(&21));
+        assert_eq!(interner.key(3), Some(21));
         assert_eq!(interner.key(10_000), None);
+    }
+
+    #[test]
+    fn a_removed_key_leaves_its_row_empty_and_may_come_back_to_another() {
+        let interner = Interner::with_capacity(10);
+        for key in ["ana", "ben", "cleo"] {
+            interner.insert(&key);
+        }
+        interner.freeze();
+        assert_eq!(interner.remove(&"ben"), Some(1));
+        assert_eq!((interner.get(&"ben"), interner.key(1), interner.len()), (None, None, 3));
+        assert_eq!(interner.frozen_key(1), Some("ben"));
+        interner.thaw();
+        assert_eq!(interner.frozen_key(1), None);
+        assert_eq!((interner.insert(&"ben"), interner.insert_gone(), interner.len()), (3, 4, 5));
     }
 }

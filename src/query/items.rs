@@ -147,14 +147,14 @@ impl<'v> ItemQuery<'v> {
                 (top_by_value(&view.items.popularity, self.limit, |row| self.allows(row)), *source)
             }
         };
-        let pick = |(score, row)| Recommendation { item: view.item_id(ItemIdx::new(row)), score };
+        let pick = |(score, row)| Some(Recommendation { item: view.item_id(ItemIdx::new(row))?, score });
         let provenance = Provenance {
             source,
             generation: view.generation.id,
             items: view.items.version,
             user_seq: self.user_seq,
         };
-        Ok(Recommendations::new(hits.into_iter().map(pick).collect(), provenance))
+        Ok(Recommendations::new(hits.into_iter().filter_map(pick).collect(), provenance))
     }
 
     fn by_product(&self, vector: &[f32]) -> Vec<(f32, u32)> {
@@ -182,6 +182,6 @@ impl<'v> ItemQuery<'v> {
         (self.allow_known || self.known.binary_search(&item).is_err())
             && !self.exclude.contains(&item)
             && self.only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
-            && self.filter.as_ref().is_none_or(|keep| keep(self.view.item_key(item)))
+            && self.view.item_id(item).is_some_and(|id| self.filter.as_ref().is_none_or(|keep| keep(&id)))
     }
 }

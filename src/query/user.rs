@@ -92,7 +92,7 @@ impl<'v> UserView<'v> {
         let similar = top
             .into_sorted()
             .into_iter()
-            .map(|(score, row)| SimilarUser { user: view.user_id(UserIdx::new(row)), score });
+            .filter_map(|(score, row)| Some(SimilarUser { user: view.user_id(UserIdx::new(row))?, score }));
         Ok(similar.collect())
     }
 
@@ -107,15 +107,15 @@ impl<'v> UserView<'v> {
         let factor = weighing.common_factor(state.history.landmark(), as_of);
         let entry = |cell: &Cell| {
             let confidence = cell.confidence();
-            HistoryEntry {
-                item: self.view.item_id(cell.item()),
+            Some(HistoryEntry {
+                item: self.view.item_id(cell.item())?,
                 events: cell.events(),
                 preference: if confidence > 0.0 { cell.weighted_preference() / confidence } else { 0.0 },
                 confidence: Weighing::confidence(cell, factor),
                 last_seen: cell.last_seen(),
-            }
+            })
         };
-        cells.iter().map(entry).collect()
+        cells.iter().filter_map(entry).collect()
     }
 
     /// What this view of a user pins and the vector it answers with, for tests that check it from outside.

@@ -118,16 +118,14 @@ impl View {
         ((row as usize) < self.items.n_items()).then(|| ItemIdx::new(row))
     }
 
-    pub(super) fn item_key(&self, item: ItemIdx) -> &ItemId {
-        self.shared.item_ids.key(item.get()).expect("every row that was given out has its key")
+    /// The item's id; `None` if it was forgotten since this view was taken.
+    pub(super) fn item_id(&self, item: ItemIdx) -> Option<ItemId> {
+        self.shared.item_ids.key(item.get())
     }
 
-    pub(super) fn item_id(&self, item: ItemIdx) -> ItemId {
-        self.item_key(item).clone()
-    }
-
-    pub(super) fn user_id(&self, user: UserIdx) -> UserId {
-        self.shared.user_ids.key(user.get()).expect("every row that was given out has its key").clone()
+    /// The user's id; `None` if they were forgotten.
+    pub(super) fn user_id(&self, user: UserIdx) -> Option<UserId> {
+        self.shared.user_ids.key(user.get())
     }
 
     /// The item's vector; `None` if it has none yet.

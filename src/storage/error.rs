@@ -1,0 +1,84 @@
+//! Why a store cannot be opened.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why a store cannot be opened, read or copied. Whatever is in it is left as it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The storage did not do what it was asked to.
+    #[error("{operation} of {file} failed")]
+    Io {
+        /// What was asked: `"read"`, `"write"`, `"sync"` and the like.
+        operation: &'static str,
+        /// Of which file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another engine, of this process or another, has the store open.
+    #[error("the store is open elsewhere; an engine needs a store of its own")]
+    InUse,
+    /// A file of the store's own name was not written by this crate.
+    #[error("{file} does not start as a file of this crate does; move it away or name another directory")]
+    Foreign {
+        /// The file.
+        file: String,
+    },
+    /// The file was written by a later version of this crate.
+    #[error("{file} has format {found}, this version reads up to {supported}; use a newer version")]
+    Newer {
+        /// The file.
+        file: String,
+        /// Its format version.
+        found: u32,
+        /// The latest that is understood.
+        supported: u32,
+    },
+    /// Bytes that had been made durable are not what was written.
+    #[error("{file} is damaged at byte {offset}: {what}; restore a backup, or see the `inspect` example")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// Where the first damaged part begins.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// A file is gone without which what follows it means nothing.
+    #[error("{file} is missing: {what}; restore it or a backup, or see the `inspect` example")]
+    Missing {
+        /// The file, or where it should begin.
+        file: String,
+        /// What is missing.
+        what: String,
+    },
+    /// The store's model has another number of factors than the settings.
+    #[error("the store has {stored} factors, the settings {asked}; open it with {stored}, or rebuild it")]
+    FactorCount {
+        /// Of the store.
+        stored: usize,
+        /// Of the settings.
+        asked: usize,
+    },
+    /// The histories were kept with another half-life, so their sums mean something else.
+    #[error(
+        "the store was kept with half-life {stored:?} ms, not {asked:?} ms; keep it, or rebuild the store"
+    )]
+    HalfLife {
+        /// Of the store, in milliseconds; `None` without decay.
+        stored: Option<f64>,
+        /// Of the settings.
+        asked: Option<f64>,
+    },
+}
+
+impl StoreError {
+    /// For `map_err`: what failed, on which file.
+    pub(crate) fn io(operation: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let file = file.into();
+        move |source| Self::Io { operation, file, source }
+    }
+}

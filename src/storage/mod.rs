@@ -1,0 +1,16 @@
+//! Where the bytes of an engine are kept: the seam under the journal and the checkpoints.
+//!
+//! Layer 2. [`Storage`] is a flat folder of append-only files; [`DirStorage`] keeps them in a directory of the
+//! file system, [`MemoryStorage`] in memory. Who writes what, and why a crash loses nothing that was
+//! acknowledged, is written down in `docs::formats` and `docs::durability`.
+
+pub(crate) mod bytes;
+mod dir;
+mod error;
+mod memory;
+mod traits;
+
+pub use dir::DirStorage;
+pub use error::StoreError;
+pub use memory::MemoryStorage;
+pub use traits::{AppendFile, ReadFile, Storage, StorageLock};

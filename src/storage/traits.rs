@@ -1,0 +1,106 @@
+//! What the journal and the checkpoints ask of the place they are kept in.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// A flat folder of files that are written once, from front to back.
+///
+/// The engine writes its journal and its checkpoints through it, so a host can keep them elsewhere than in a
+/// directory, and a test can cut the power between any two calls. File names are ASCII letters, digits, `-`,
+/// `.` and `_`, without separators.
+///
+/// # What an implementation promises
+///
+/// * [`AppendFile::append`] either takes all bytes or fails; after a failure any front part of them may be
+///   in the file.
+/// * What was appended is read back at once, but survives a power cut only once [`AppendFile::sync`] has
+///   returned `Ok`; before that, any part of it may be there, in any order.
+/// * A file that was created, renamed or removed is so at once, but survives a power cut only once
+///   [`sync_directory`](Self::sync_directory) has returned `Ok`.
+/// * [`truncate`](Self::truncate) has survived a power cut once it returns `Ok`.
+///
+/// # Threads
+///
+/// Called on the writer thread (appends), the thread that syncs, and the thread that writes a checkpoint; any of
+/// them may block for as long as the device takes. Nothing is called while a lock is held that a query needs.
+pub trait Storage: fmt::Debug + Send + Sync + 'static {
+    /// The names of all files, in any order.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Opens a file for reading, from its start.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is none.
+    fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>>;
+
+    /// Makes a new, empty file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if there is one of that name.
+    fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>>;
+
+    /// Shortens a file to its first `len` bytes, durably.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()>;
+
+    /// Renames a file in one step; one that was called `to` is replaced.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] if there is none.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes what was created, renamed and removed survive a power cut.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn sync_directory(&self) -> io::Result<()>;
+
+    /// Keeps everybody else out, other processes included, until the lock is dropped or its process ends.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] if somebody else has it.
+    fn lock(&self) -> io::Result<Box<dyn StorageLock>>;
+}
+
+/// A file that is being written. Clones of the `Arc` it comes in are the same file.
+pub trait AppendFile: fmt::Debug + Send + Sync + 'static {
+    /// Writes all of `bytes` at the end. Only one thread at a time calls it.
+    ///
+    /// # Errors
+    /// Whatever the device says; a front part of `bytes` may have been written.
+    fn append(&self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything that was appended before the call survive a power cut. May run while another thread
+    /// appends.
+    ///
+    /// # Errors
+    /// Whatever the device says. The engine never calls it again on this file after a failure: what was not
+    /// written may be gone.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A file that is being read.
+pub trait ReadFile: io::Read + fmt::Debug + Send {
+    /// Its length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there is nothing in it.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Held for as long as a storage belongs to one engine; dropping it lets go.
+pub trait StorageLock: fmt::Debug + Send + Sync {}
