@@ -1,111 +1,173 @@
 //! Events into histories.
 
+use super::builder::CatalogueMode;
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::ingest::{EventFacts, Interaction};
-use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, UserLimits, UserState};
+use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
 use crate::types::{Action, ActionKind, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
 
-use super::builder::CatalogueMode;
-
 /// A key's row, or the promise of one.
-enum Row<I> {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Row<I> {
     Known(I),
     /// Given out only once nothing can refuse the event any more.
     New,
 }
 
+/// An event that nothing refuses any more.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    user: Row<UserIdx>,
+    item: Row<ItemIdx>,
+    /// `None` for the taking back of an action: what is taken back is what the action was given.
+    signal: Option<Signal>,
+}
+
 impl Writer {
-    /// Learns one event into a draft. Its effect is published by the next
-    /// [`publish`](Self::publish).
-    pub(super) fn apply(&mut self, interaction: &Interaction) -> Outcome {
+    /// Learns one event into a draft. Its effect is published by the next [`publish`](Self::publish).
+    pub(super) fn apply(&mut self, interaction: &Interaction, solve: Solve) -> Outcome {
+        if let Err(refusal) = self.check_writable() {
+            return self.refuse(refusal);
+        }
         let key = interaction.event().idempotency_key();
         if key.is_some_and(|key| self.dedupe.contains(key)) {
             self.meters.duplicates.add(1);
             return Outcome::Duplicate;
         }
-        let learned = match interaction.event().action() {
-            Action::Do(kind) => self.learn(interaction, kind),
-            Action::Undo(kind) => self.unlearn(interaction, kind),
-        };
-        match learned {
-            Ok((user, seq)) => {
-                if let Some(key) = key {
-                    self.dedupe.insert(key, user);
-                }
+        match self.accept(interaction) {
+            Ok(accepted) => {
+                self.log_event(interaction, accepted.signal, solve);
                 self.meters.applied.add(1);
-                Outcome::Applied(seq)
+                Outcome::Applied(self.perform(interaction, &accepted, solve))
             }
-            Err(refusal) => {
-                self.meters.refuse(refusal);
-                Outcome::Rejected(refusal)
-            }
+            Err(refusal) => self.refuse(refusal),
         }
+    }
+
+    pub(super) fn refuse(&self, refusal: Refusal) -> Outcome {
+        self.meters.refuse(refusal);
+        Outcome::Rejected(refusal)
+    }
+
+    /// Whether anything refuses the event; asks the weigher. Changes nothing.
+    fn accept(&self, interaction: &Interaction) -> Result<Accepted, Refusal> {
+        let event = interaction.event();
+        match event.action() {
+            Action::Do(kind) => {
+                let user = self.find_user(event.user())?;
+                let item = self.find_item(event.item())?;
+                self.check_bytes(user, item)?;
+                let signal = self.weigh(interaction, kind)?;
+                self.check_action(kind)?;
+                Ok(Accepted { user, item, signal: Some(signal) })
+            }
+            Action::Undo(kind) => self.accept_undo(event.user(), event.item(), kind),
+        }
+    }
+
+    /// As [`accept`](Self::accept), for an event of the journal: it was accepted before, with `signal`, so no
+    /// limit of today's and no weigher is asked. Refuses only what no journal of this crate's can hold.
+    pub(super) fn accept_again(
+        &self,
+        interaction: &Interaction,
+        signal: Option<Signal>,
+    ) -> Result<Accepted, Refusal> {
+        let event = interaction.event();
+        match (event.action(), signal) {
+            (Action::Do(kind), Some(signal)) => {
+                self.check_action(kind)?;
+                let user = match self.shared.user_ids.get(event.user()) {
+                    Some(row) => Row::Known(UserIdx::new(row)),
+                    None => self.room_for_user()?,
+                };
+                let item = match self.shared.item_ids.get(event.item()) {
+                    Some(row) => Row::Known(ItemIdx::new(row)),
+                    None => self.room_for_item()?,
+                };
+                Ok(Accepted { user, item, signal: Some(signal) })
+            }
+            (Action::Undo(kind), None) => self.accept_undo(event.user(), event.item(), kind),
+            (Action::Do(_), None) | (Action::Undo(_), Some(_)) => Err(Refusal::NothingToUndo),
+        }
+    }
+
+    fn accept_undo(&self, user: &UserId, item: &ItemId, kind: &ActionKind) -> Result<Accepted, Refusal> {
+        let find = || {
+            let user = UserIdx::new(self.shared.user_ids.get(user)?);
+            let item = ItemIdx::new(self.shared.item_ids.get(item)?);
+            let action = self.actions.known_code(kind)?;
+            // Looked up before a draft is begun: publishing one solves the user anew.
+            let can_undo = |state: &UserState| state.recent.holds(item, action);
+            let has_it = match self.drafts.get(user) {
+                Some(draft) => can_undo(draft),
+                None => self.shared.user(user).is_some_and(|state| can_undo(&state)),
+            };
+            has_it.then_some(Accepted { user: Row::Known(user), item: Row::Known(item), signal: None })
+        };
+        find().ok_or(Refusal::NothingToUndo)
+    }
+
+    /// Does what was accepted: the same from a sender and from the journal.
+    pub(super) fn perform(
+        &mut self,
+        interaction: &Interaction,
+        accepted: &Accepted,
+        solve: Solve,
+    ) -> EventSeq {
+        let event = interaction.event();
+        let user = match accepted.user {
+            Row::Known(user) => user,
+            Row::New => self.add_user(event.user()),
+        };
+        let item = match accepted.item {
+            Row::Known(item) => item,
+            Row::New => self.add_item(event.item()),
+        };
+        if let Some(key) = event.idempotency_key() {
+            self.dedupe.insert(key, user);
+        }
+        match (event.action(), accepted.signal) {
+            (Action::Do(kind), Some(signal)) => self.learn(interaction, (user, item), kind, signal, solve),
+            (Action::Do(kind) | Action::Undo(kind), _) => self.unlearn((user, item), kind, solve),
+        }
+        self.stamp(user)
     }
 
     fn learn(
         &mut self,
         interaction: &Interaction,
+        (user, item): (UserIdx, ItemIdx),
         kind: &ActionKind,
-    ) -> Result<(UserIdx, EventSeq), Refusal> {
-        let event = interaction.event();
-        let user = self.find_user(event.user())?;
-        let item = self.find_item(event.item())?;
-        self.check_bytes(&user, &item)?;
-        let signal = self.weigh(interaction, kind)?;
-        let action = self.actions.code(kind).ok_or(Refusal::TooManyActionNames)?;
-
-        // Nothing refuses the event from here on.
-        let user = match user {
-            Row::Known(user) => user,
-            Row::New => self.add_user(event.user()),
-        };
-        let item = match item {
-            Row::Known(item) => item,
-            Row::New => self.add_item(event.item()),
-        };
+        signal: Signal,
+        solve: Solve,
+    ) {
+        let action = self.actions.code(kind).expect("an accepted event has a known action");
         let fact = Fact { item, at: interaction.at(), signal, day_part: interaction.day_part() };
         let raw = RawEvent { fact, action, is_statement: kind.is_statement() };
-        let decay = self.settings.weighing.decay;
+        let decay = self.settings.learning.weighing.decay;
         let limits = self.user_limits();
-        let change = self.drafts.edit(user, &self.shared).add(raw, limits, decay);
+        let change = self.drafts.edit(user, &self.shared, solve).add(raw, limits, decay);
         self.index(user, item, change);
         self.by_item.grow(item, signal.confidence());
         self.stream_time = self.stream_time.max(interaction.at());
-        Ok((user, self.stamp(user)))
     }
 
-    fn unlearn(
-        &mut self,
-        interaction: &Interaction,
-        kind: &ActionKind,
-    ) -> Result<(UserIdx, EventSeq), Refusal> {
-        let event = interaction.event();
-        let user = self.shared.user_ids.get(event.user()).map(UserIdx::new).ok_or(Refusal::NothingToUndo)?;
-        let item = self.shared.item_ids.get(event.item()).map(ItemIdx::new).ok_or(Refusal::NothingToUndo)?;
-        let action = self.actions.known_code(kind).ok_or(Refusal::NothingToUndo)?;
-        // Looked up before a draft is begun: publishing one solves the user anew.
-        let can_undo = |state: &UserState| state.recent.holds(item, action);
-        let has_it = match self.drafts.get(user) {
-            Some(draft) => can_undo(draft),
-            None => self.shared.user(user).is_some_and(|state| can_undo(&state)),
-        };
-        if !has_it {
-            return Err(Refusal::NothingToUndo);
-        }
-        let decay = self.settings.weighing.decay;
-        let draft = self.drafts.edit(user, &self.shared);
-        let (fact, change) = draft.undo(item, action, decay).ok_or(Refusal::NothingToUndo)?;
+    fn unlearn(&mut self, (user, item): (UserIdx, ItemIdx), kind: &ActionKind, solve: Solve) {
+        let action = self.actions.known_code(kind).expect("an accepted undo has a known action");
+        let decay = self.settings.learning.weighing.decay;
+        let draft = self.drafts.edit(user, &self.shared, solve);
+        let undone = draft.undo(item, action, decay);
+        let (fact, change) = undone.expect("an accepted undo has something to take back");
         self.index(user, item, change);
         self.by_item.shrink(item, fact.signal.confidence());
-        Ok((user, self.stamp(user)))
     }
 
     /// Gives the event its number and the user's draft the number of its last event.
     fn stamp(&mut self, user: UserIdx) -> EventSeq {
         self.seq = self.seq.next();
         self.items_stale = true;
-        self.drafts.edit(user, &self.shared).seq = self.seq;
+        self.drafts.stamp(user, self.seq);
         self.seq
     }
 
@@ -131,33 +193,43 @@ impl Writer {
         }
     }
 
-    fn find_user(&self, id: &UserId) -> Result<Row<UserIdx>, Refusal> {
-        let limit = self.settings.limits.max_users;
+    fn check_action(&self, kind: &ActionKind) -> Result<(), Refusal> {
+        if self.actions.can_code(kind) { Ok(()) } else { Err(Refusal::TooManyActionNames) }
+    }
+
+    pub(super) fn find_user(&self, id: &UserId) -> Result<Row<UserIdx>, Refusal> {
         match self.shared.user_ids.get(id) {
             Some(row) => Ok(Row::Known(UserIdx::new(row))),
-            None if self.shared.user_ids.len() < limit => Ok(Row::New),
-            None => Err(Refusal::TooManyUsers { limit }),
+            None => self.room_for_user(),
         }
+    }
+
+    fn room_for_user<I>(&self) -> Result<Row<I>, Refusal> {
+        let limit = self.settings.limits.max_users;
+        if self.shared.user_ids.len() < limit { Ok(Row::New) } else { Err(Refusal::TooManyUsers { limit }) }
     }
 
     fn find_item(&self, id: &ItemId) -> Result<Row<ItemIdx>, Refusal> {
-        let limit = self.settings.limits.max_items;
         match (self.shared.item_ids.get(id), self.settings.catalogue) {
             (Some(row), _) => Ok(Row::Known(ItemIdx::new(row))),
             (None, CatalogueMode::Closed) => Err(Refusal::UnknownItem),
-            (None, CatalogueMode::Open) if self.shared.item_ids.len() < limit => Ok(Row::New),
-            (None, CatalogueMode::Open) => Err(Refusal::TooManyItems { limit }),
+            (None, CatalogueMode::Open) => self.room_for_item(),
         }
     }
 
+    fn room_for_item<I>(&self) -> Result<Row<I>, Refusal> {
+        let limit = self.settings.limits.max_items;
+        if self.shared.item_ids.len() < limit { Ok(Row::New) } else { Err(Refusal::TooManyItems { limit }) }
+    }
+
     /// Refuses what would grow an engine that is full; more plays of what is known are always taken.
-    fn check_bytes(&self, user: &Row<UserIdx>, item: &Row<ItemIdx>) -> Result<(), Refusal> {
+    fn check_bytes(&self, user: Row<UserIdx>, item: Row<ItemIdx>) -> Result<(), Refusal> {
         let limit = self.settings.limits.max_bytes;
         if self.n_bytes < limit {
             return Ok(());
         }
         let has_cell = match (user, item) {
-            (&Row::Known(user), &Row::Known(item)) => match self.drafts.get(user) {
+            (Row::Known(user), Row::Known(item)) => match self.drafts.get(user) {
                 Some(draft) => draft.history.cell(item).is_some(),
                 None => self.shared.user(user).is_some_and(|state| state.history.cell(item).is_some()),
             },
@@ -166,49 +238,34 @@ impl Writer {
         if has_cell { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
     }
 
-    fn add_user(&mut self, id: &UserId) -> UserIdx {
+    pub(super) fn add_user(&mut self, id: &UserId) -> UserIdx {
         self.n_bytes += n_bytes_of_id(id.len_bytes());
         UserIdx::new(self.shared.user_ids.insert(id))
     }
 
     /// Gives an item its row. Readers see it with the next item batch.
     pub(super) fn add_item(&mut self, id: &ItemId) -> ItemIdx {
-        let row_bytes = self.generation.items.load().rows.stride() * size_of::<f32>();
-        self.n_bytes += n_bytes_of_id(id.len_bytes()) + row_bytes as u64;
+        self.n_bytes += self.n_bytes_of_item(id.len_bytes());
         let item = ItemIdx::new(self.shared.item_ids.insert(id));
         self.by_item.grow_to(self.shared.item_ids.len() as usize);
         self.items_stale = true;
         item
     }
 
-    /// Gives rows to items nobody has listened to yet; says how many are new.
-    pub(super) fn add_items(&mut self, ids: &[ItemId]) -> Result<usize, Refusal> {
-        let limit = self.settings.limits.max_items;
-        let mut added = 0;
-        for id in ids {
-            if self.shared.item_ids.get(id).is_none() {
-                if self.shared.item_ids.len() >= limit {
-                    return Err(Refusal::TooManyItems { limit });
-                }
-                let limit = self.settings.limits.max_bytes;
-                if self.n_bytes >= limit {
-                    return Err(Refusal::TooManyBytes { limit });
-                }
-                self.add_item(id);
-                added += 1;
-            }
-        }
-        Ok(added)
+    /// Bytes of an item's id and vector.
+    pub(super) fn n_bytes_of_item(&self, len_bytes: usize) -> u64 {
+        let row_bytes = self.generation.items.load().rows.stride() * size_of::<f32>();
+        n_bytes_of_id(len_bytes) + row_bytes as u64
     }
 
     pub(super) fn user_limits(&self) -> UserLimits {
-        let limits = &self.settings.limits;
-        UserLimits { max_history: limits.max_history, recent_events: limits.recent_events }
+        let learning = &self.settings.learning;
+        UserLimits { max_history: learning.max_history, recent_events: learning.recent_events }
     }
 }
 
 /// Bytes an id takes: in the map, in the list of keys, and its text.
-fn n_bytes_of_id(len_bytes: usize) -> u64 {
+pub(super) fn n_bytes_of_id(len_bytes: usize) -> u64 {
     const FIXED: usize = 64;
     (FIXED + len_bytes) as u64
 }

@@ -12,7 +12,7 @@ use super::writer::Writer;
 use crate::als::AlsParams;
 use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
 use crate::kernel::SimdPath;
-use crate::model::{Decay, Limits, Saturation, Weighing};
+use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
 use crate::training::{SweepEvery, SweepPolicy};
 use crate::types::{Clock, Signal, SystemClock};
 
@@ -64,8 +64,8 @@ pub enum BuildError {
 /// Checked settings.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) als: AlsParams,
-    pub(super) weighing: Weighing,
+    /// What a store keeps, as the same events must always give the same state.
+    pub(super) learning: LearningSettings,
     pub(super) limits: Limits,
     pub(super) catalogue: CatalogueMode,
     pub(super) clock: Arc<dyn Clock>,
@@ -284,8 +284,13 @@ impl EngineBuilder {
             None => Arc::new(own_pool(self.threads)?),
         };
         let settings = Settings {
-            als: self.als,
-            weighing: Weighing { decay: Decay::new(self.half_life), saturation: self.saturation },
+            learning: LearningSettings {
+                als: self.als,
+                weighing: Weighing { decay: Decay::new(self.half_life), saturation: self.saturation },
+                max_history: self.limits.max_history,
+                recent_events: self.limits.recent_events,
+                dedupe_window: self.limits.dedupe_window,
+            },
             limits: self.limits,
             catalogue: self.catalogue,
             clock: self.clock,

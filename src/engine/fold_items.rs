@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
+use crate::journal::Record;
 use crate::kernel::AlignedVec;
-use crate::model::{Generation, Shared, is_usable};
+use crate::model::{Generation, ItemSide, Shared, is_usable};
 use crate::types::{ItemIdx, UserIdx};
 
 /// Listeners of a newly solved item who are solved anew with it; more would be an established item.
@@ -24,6 +25,24 @@ impl Writer {
 
     /// Publishes new items and everybody's popularity, and lines up the items that are new or have grown.
     pub(super) fn begin_item_batch(&mut self) {
+        if self.check_writable().is_ok() {
+            self.log(|| Record::ItemBatch);
+            self.perform_item_batch();
+        }
+    }
+
+    /// Solves and publishes some of the items of the batch, and the listeners of those that had no vector
+    /// before; says whether more remain.
+    pub(super) fn fold_some_items(&mut self) -> bool {
+        if self.items_to_fold.is_empty() || self.check_writable().is_err() {
+            return false;
+        }
+        self.log(|| Record::ItemPart);
+        self.perform_item_part();
+        !self.items_to_fold.is_empty()
+    }
+
+    pub(super) fn perform_item_batch(&mut self) {
         self.items_stale = false;
         let mut next = (*self.generation.items.load()).clone();
         next.rows.grow_to(self.by_item.n_items());
@@ -39,46 +58,62 @@ impl Writer {
         drop(self.generation.items.replace(Arc::new(next)));
     }
 
-    /// Solves and publishes some of the items of the batch, and the listeners of those that had no vector
-    /// before; says whether more remain.
-    pub(super) fn fold_some_items(&mut self) -> bool {
+    pub(super) fn perform_item_part(&mut self) {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before items are solved");
+        debug_assert!(self.to_refold.is_empty(), "users are of this generation before items are solved");
         let due = self.take_items_to_fold();
-        if let (Some(gramians), false) = (&mut self.gramians, due.is_empty()) {
-            let mut next = (*self.generation.items.load()).clone();
-            let mut newcomers = Vec::new();
-            let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
-            let users = gramians.users(&self.generation, &self.shared, self.settings.path);
-            let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
-            let mut solved = self.solve_items(base, &due);
-            let gramians = self.gramians.as_mut().expect("it was there above");
-            let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
-            for (row, old) in solved.iter_mut().zip(&old) {
-                // One such row would spoil every list and, through the warm start, every later sweep.
-                if !is_usable(row) {
-                    row.clone_from(old);
-                    self.meters.unusable_item_folds.add(1);
-                }
+        let (Some(gramians), false) = (&mut self.gramians, due.is_empty()) else { return };
+        let mut next = (*self.generation.items.load()).clone();
+        let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
+        let users = gramians.users(&self.generation, &self.shared, self.settings.path);
+        let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
+        let mut solved = self.solve_items(base, &due);
+        let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
+        for (row, old) in solved.iter_mut().zip(&old) {
+            // One such row would spoil every list and, through the warm start, every later sweep.
+            if !is_usable(row) {
+                row.clone_from(old);
+                self.meters.unusable_item_folds.add(1);
             }
-            gramians.replace_items(
-                self.settings.path,
-                old.iter().map(|row| &**row),
-                solved.iter().map(|row| &**row),
-            );
-            for ((&item, row), old) in due.iter().zip(&solved).zip(&old) {
-                next.rows.set_row(item, row);
-                if old.iter().all(|&value| value == 0.0) {
-                    newcomers.extend(self.by_item.listeners(item).iter().take(MAX_REFOLDS_PER_NEW_ITEM));
-                }
-            }
-            next.version = next.version.next();
-            self.meters.item_folds.add(due.len() as u64);
-            drop(self.generation.items.replace(Arc::new(next)));
-            newcomers.sort_unstable();
-            newcomers.dedup();
-            self.refold(&newcomers);
         }
-        !self.items_to_fold.is_empty()
+        let mut newcomers = Vec::new();
+        for ((&item, row), old) in due.iter().zip(&solved).zip(&old) {
+            next.rows.set_row(item, row);
+            if old.iter().all(|&value| value == 0.0) {
+                let mut listeners = self.by_item.listeners(item).to_vec();
+                // Which of them are solved anew must not depend on the order in which they came.
+                listeners.sort_unstable();
+                newcomers.extend(listeners.into_iter().take(MAX_REFOLDS_PER_NEW_ITEM));
+            }
+        }
+        next.version = next.version.next();
+        self.publish_items(next, &old, &solved);
+        self.meters.item_folds.add(due.len() as u64);
+        newcomers.sort_unstable();
+        newcomers.dedup();
+        self.refold(&newcomers);
+    }
+
+    /// Takes an item out of what readers see from now on.
+    pub(super) fn unpublish_item(&mut self, item: ItemIdx) {
+        let mut next = (*self.generation.items.load()).clone();
+        // An item that came after the last batch is not there yet.
+        if item.index() < next.n_items() {
+            let old = AlignedVec::from(next.rows.row(item));
+            let none = AlignedVec::zeros(old.len());
+            next.rows.set_row(item, &none);
+            next.popularity = self.by_item.popularity()[..next.n_items()].into();
+            next.version = next.version.next();
+            self.publish_items(next, &[old], &[none]);
+        }
+    }
+
+    /// Publishes items of which some rows were `old` and are `new`.
+    fn publish_items(&mut self, next: ItemSide, old: &[AlignedVec], new: &[AlignedVec]) {
+        if let Some(gramians) = &mut self.gramians {
+            gramians.replace_items(self.settings.path, old, new);
+        }
+        drop(self.generation.items.replace(Arc::new(next)));
     }
 
     /// As many items as [`LISTENERS_AT_ONCE`] allows, at least one if there is any.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::drafts::Draft;
 use super::writer::Writer;
+use crate::journal::JournalFailure;
 use crate::model::{FoldScratch, Folded, Generation, ItemSide, Solve, UserState};
 use crate::types::UserIdx;
 
@@ -14,16 +16,24 @@ const USERS_OF_A_SHARE: usize = 16;
 const REFOLDS_AT_ONCE: usize = 512;
 
 impl Writer {
-    /// Publishes every draft, then moves the watermark.
-    pub(super) fn publish(&mut self, solve: Solve) {
-        let drafts = self.drafts.take();
-        if !drafts.is_empty() {
-            match solve {
-                Solve::Now => self.fold_and_store(drafts),
-                Solve::OnRead => drafts.into_iter().for_each(|(user, state)| self.store(user, state)),
-            }
-        }
+    /// Brings every draft into the journal, publishes it, and moves the watermark. If the journal fails the
+    /// engine is read-only from then on, and nothing of the drafts is published.
+    pub(super) fn publish(&mut self) -> Result<(), JournalFailure> {
+        // INVARIANT: in the journal first. What nobody can see yet may still be lost.
+        self.commit()?;
+        self.publish_drafts();
         self.shared.applied.advance(self.seq);
+        Ok(())
+    }
+
+    /// Publishes every draft: those that are to be solved now, with a vector.
+    pub(super) fn publish_drafts(&mut self) {
+        let (solved, unsolved): (Vec<_>, Vec<_>) =
+            self.drafts.take().into_iter().partition(|draft| draft.solve == Solve::Now);
+        for Draft { user, state, .. } in unsolved {
+            self.store(user, state);
+        }
+        self.fold_and_store(solved.into_iter().map(|Draft { user, state, .. }| (user, state)).collect());
     }
 
     /// Brings some of the users who changed during a sweep into its generation; says whether more remain.
@@ -31,9 +41,13 @@ impl Writer {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before anything is solved anew");
         let first = self.to_refold.len().saturating_sub(REFOLDS_AT_ONCE);
         let users = self.to_refold.split_off(first);
-        let generation = self.generation.id;
-        let is_stale =
-            |state: &UserState| state.folded.as_ref().is_none_or(|folded| folded.generation != generation);
+        // Whoever did something since has been published with a vector of this generation, or was left to
+        // the first who asks; so it does not matter to any byte when this is called.
+        let (generation, published_at) = (self.generation.id, self.generation_published_at);
+        let is_stale = |state: &UserState| {
+            state.seq <= published_at
+                && state.folded.as_ref().is_none_or(|folded| folded.generation != generation)
+        };
         let stale: Vec<_> = users
             .into_iter()
             .filter_map(|user| Some((user, self.shared.user(user).filter(|state| is_stale(state))?)))
@@ -53,6 +67,9 @@ impl Writer {
     }
 
     fn fold_and_store(&mut self, mut states: Vec<(UserIdx, UserState)>) {
+        if states.is_empty() {
+            return;
+        }
         let items = self.generation.items.load();
         if self.generation.users.is_some() {
             self.meters.user_folds.add(states.len() as u64);
@@ -92,9 +109,14 @@ impl Writer {
     fn store(&mut self, user: UserIdx, mut state: UserState) {
         state.shrink();
         self.n_bytes += state.n_bytes() as u64;
-        let (slot, state) = (self.shared.slot(user), Arc::new(state));
-        let old = match &self.training {
-            Some(training) => training.freeze.replace(user.get(), slot, state),
+        self.replace_state(user, Some(Arc::new(state)));
+    }
+
+    /// Puts `state` where readers see it, or nothing.
+    pub(super) fn replace_state(&mut self, user: UserIdx, state: Option<Arc<UserState>>) {
+        let slot = self.shared.slot(user);
+        let old = match &self.freeze {
+            Some(freeze) => freeze.replace(user.get(), slot, state),
             None => slot.replace(state),
         };
         self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::als::Gramian;
-use crate::kernel::SimdPath;
+use crate::checkpoint::RunningGramians;
+use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{Generation, Shared, UserState};
 use crate::types::UserIdx;
 
@@ -36,6 +37,12 @@ impl Gramians {
 
     /// The users' Gramian with all that is published.
     pub(super) fn users(&mut self, generation: &Generation, shared: &Shared, path: SimdPath) -> &Gramian {
+        self.settle(generation, shared, path);
+        &self.users
+    }
+
+    /// Brings the users' Gramian up to date. When this is called matters to its last bits.
+    pub(super) fn settle(&mut self, generation: &Generation, shared: &Shared, path: SimdPath) {
         let mut stale: Vec<_> = self.stale.drain().collect();
         // Sums of floats depend on their order; the map's is random.
         stale.sort_unstable_by_key(|&(user, _)| user);
@@ -43,19 +50,32 @@ impl Gramians {
         let n_factors = self.users.n_factors();
         self.users.add(&Gramian::of_rows(path, n_factors, rows(generation, &new)));
         self.users.subtract(&Gramian::of_rows(path, n_factors, rows(generation, &stale)));
-        &self.users
+    }
+
+    /// The sums as they are; everything was [settled](Self::settle) before.
+    pub(super) fn to_parts(&self) -> RunningGramians {
+        debug_assert!(self.stale.is_empty(), "a checkpoint settles what is stale");
+        RunningGramians {
+            users: self.users.clone(),
+            items: self.items.clone(),
+            items_at_sweep: self.items_at_sweep.clone(),
+            items_moved: self.items_moved,
+        }
+    }
+
+    /// From what [`to_parts`](Self::to_parts) gave.
+    pub(super) fn from_parts(parts: RunningGramians) -> Self {
+        let RunningGramians { users, items, items_at_sweep, items_moved } = parts;
+        Self { users, items, items_at_sweep, items_moved, stale: HashMap::default() }
     }
 
     /// Item rows were replaced: `old` by `new`.
-    pub(super) fn replace_items<'a>(
-        &mut self,
-        path: SimdPath,
-        old: impl Iterator<Item = &'a [f32]>,
-        new: impl Iterator<Item = &'a [f32]>,
-    ) {
+    pub(super) fn replace_items(&mut self, path: SimdPath, old: &[AlignedVec], new: &[AlignedVec]) {
         let n_factors = self.items.n_factors();
-        self.items.add(&Gramian::of_rows(path, n_factors, new));
-        self.items.subtract(&Gramian::of_rows(path, n_factors, old));
+        let gramian_of =
+            |rows: &[AlignedVec]| Gramian::of_rows(path, n_factors, rows.iter().map(|row| &**row));
+        self.items.add(&gramian_of(new));
+        self.items.subtract(&gramian_of(old));
         // Once a batch: a policy is asked far more often.
         self.items_moved =
             self.items.distance(&self.items_at_sweep) / self.items_at_sweep.norm().max(f64::MIN_POSITIVE);
@@ -72,8 +92,6 @@ fn rows<'a>(
     generation: &'a Generation,
     states: &'a [(UserIdx, Option<Arc<UserState>>)],
 ) -> impl Iterator<Item = &'a [f32]> {
-    states.iter().filter_map(|(user, state)| match state {
-        Some(state) => generation.vector_at_hand(*user, state),
-        None => generation.swept_row(*user),
-    })
+    // Without a state they are not there: they had not come yet, or were forgotten.
+    states.iter().filter_map(|(user, state)| generation.vector_at_hand(*user, state.as_deref()?))
 }

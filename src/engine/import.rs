@@ -50,7 +50,7 @@ impl ImportReport {
             Outcome::Applied(_) => self.applied += 1,
             Outcome::Duplicate => self.duplicates += 1,
             Outcome::Rejected(refusal) => *self.refused.entry(refusal).or_default() += 1,
-            Outcome::Stopped => {}
+            Outcome::Stopped | Outcome::StoreFailed => {}
         }
     }
 }

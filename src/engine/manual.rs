@@ -51,13 +51,13 @@ impl ManualEngine {
     /// [`InvalidEvent`], with the event, if it is not well formed.
     pub fn apply(&mut self, event: Event) -> Result<Outcome, Box<InvalidEvent>> {
         let interaction = self.admission.admit(event)?;
-        Ok(self.writer.apply(&interaction))
+        Ok(self.writer.apply(&interaction, Solve::Now))
     }
 
     /// Solves and publishes every user changed since the last call. New and grown items are solved with it
     /// if the clock says that it is time for their batch, a large batch over several calls.
     pub fn pump(&mut self) {
-        self.writer.publish(Solve::Now);
+        self.publish();
         if self.writer.item_batch_is_due() {
             self.writer.begin_item_batch();
         }
@@ -65,9 +65,14 @@ impl ManualEngine {
         self.writer.free_retired();
     }
 
+    /// If the journal fails, the engine is read-only from then on, and says so wherever it is asked to learn.
+    fn publish(&mut self) {
+        let _ = self.writer.publish();
+    }
+
     /// Solves and publishes new and grown items now, whatever the clock says.
     pub fn fold_items(&mut self) {
-        self.writer.publish(Solve::Now);
+        self.publish();
         self.writer.fold_items();
     }
 
@@ -76,14 +81,14 @@ impl ManualEngine {
         let mut report = ImportReport::default();
         for (place, event) in (0..).zip(events) {
             if let Some(interaction) = report.admit(place, event, &self.admission) {
-                let outcome = self.writer.apply(&interaction);
+                let outcome = self.writer.apply(&interaction, Solve::OnRead);
                 report.count(outcome);
             }
             if place % CHUNK as u64 == 0 {
-                self.writer.publish(Solve::OnRead);
+                self.publish();
             }
         }
-        self.writer.publish(Solve::OnRead);
+        self.publish();
         report
     }
 
@@ -107,7 +112,7 @@ impl ManualEngine {
     /// # Errors
     /// [`TrainingError`] says why there is no new model; the one in use stays.
     pub fn sweep(&mut self) -> Result<SweepReport, TrainingError> {
-        self.writer.publish(Solve::Now);
+        self.publish();
         let job = self.writer.begin_sweep();
         let pool = Arc::clone(&self.writer.pool);
         let result = pool.install(|| job.run(&pool));

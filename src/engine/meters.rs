@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::guard::{Counter, LatencyHistogram, LatencySummary};
+use crate::journal::JournalFailure;
 use crate::model::{Refusal, Shared};
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{EventSeq, GenerationId};
@@ -126,6 +127,7 @@ struct Rare {
     sweeping: bool,
     trouble: Option<Degradation>,
     n_bytes: u64,
+    read_only: Option<JournalFailure>,
     end: Option<End>,
 }
 
@@ -176,6 +178,11 @@ impl Meters {
         let mut rare = self.rare.lock();
         rare.failed_sweeps += 1;
         rare.trouble = Some(Degradation::SweepFailed(error.clone()));
+    }
+
+    pub(super) fn read_only(&self, why: JournalFailure) {
+        tracing::error!(?why, "the journal failed; the engine is read-only");
+        self.rare.lock().read_only = Some(why);
     }
 
     pub(super) fn stopped(&self) {

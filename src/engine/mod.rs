@@ -5,6 +5,7 @@
 
 mod apply;
 mod builder;
+mod change;
 mod crew;
 mod drafts;
 mod fold_items;
@@ -12,9 +13,11 @@ mod fold_users;
 mod gramians;
 mod handle;
 mod import;
+mod log;
 mod manual;
 mod meters;
 mod queue;
+mod replay;
 mod sweep;
 mod worker;
 mod writer;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel as channel;
 use thiserror::Error;
 
+use super::change::HostChange;
 use super::handle::EngineError;
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::model::{Completer, Outcome, Receipt, Refusal};
@@ -35,6 +36,11 @@ pub(super) enum Queued {
     AddItems {
         items: Vec<ItemId>,
         done: channel::Sender<Result<usize, Refusal>>,
+    },
+    /// Something other than an event that takes its place among them.
+    Change {
+        change: HostChange,
+        done: Completer,
     },
     /// A call for a sweep over everything before it in the queue.
     Sweep {
@@ -297,7 +303,7 @@ impl EventSender {
 fn event_of(queued: Queued) -> Event {
     match queued {
         Queued::One(incoming) => incoming.interaction.into_event(),
-        Queued::Bulk { .. } | Queued::AddItems { .. } | Queued::Sweep { .. } => {
+        Queued::Bulk { .. } | Queued::AddItems { .. } | Queued::Change { .. } | Queued::Sweep { .. } => {
             unreachable!("single events are sent as `Queued::One`")
         }
     }

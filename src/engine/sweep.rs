@@ -8,15 +8,16 @@ use super::gramians::Gramians;
 use super::writer::{Training, Writer};
 use crate::als::ModelParts;
 use crate::guard::fenced;
+use crate::journal::Record;
 use crate::model::{Generation, ItemRows, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
-use crate::training::{Candidate, Job, SweepContext, SweepDecision, SweepReport, TrainingError};
-use crate::types::{ItemVersion, UserIdx};
+use crate::training::{Candidate, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError};
+use crate::types::{ItemVersion, Timestamp, UserIdx};
 
 impl Writer {
     /// Whether the policy wants a sweep now.
     pub(super) fn wants_sweep(&mut self) -> bool {
-        if self.training.is_some() {
+        if self.freeze.is_some() || self.check_writable().is_err() {
             return false;
         }
         let now = self.now();
@@ -39,26 +40,35 @@ impl Writer {
 
     /// Freezes the input of a sweep. The job runs elsewhere; the writer goes on.
     pub(super) fn begin_sweep(&mut self) -> Job {
+        let now = self.now();
+        // One event from a clock that is ahead must not make everything before it look old.
+        let as_of = self.stream_time.min(now);
+        let has_model = self.generation.users.is_some();
+        let n_sweeps = if has_model { self.settings.warm_sweeps } else { self.settings.first_sweeps };
+        self.log(|| Record::Freeze { as_of, at: now, n_sweeps: u32::try_from(n_sweeps).unwrap_or(u32::MAX) });
+        self.meters.set_sweeping(true);
+        self.perform_freeze(as_of, now, n_sweeps)
+    }
+
+    pub(super) fn perform_freeze(&mut self, as_of: Timestamp, now: Timestamp, n_sweeps: usize) -> Job {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a freeze");
+        debug_assert!(self.freeze.is_none(), "one reader of all users at a time");
         let freeze = Arc::new(Freeze::new(self.seq));
         let cancel = Arc::new(AtomicBool::new(false));
-        self.training = Some(Training { freeze: Arc::clone(&freeze), cancel: Arc::clone(&cancel) });
-        let now = self.now();
+        self.freeze = Some(Arc::clone(&freeze));
+        self.training = Some(Training { cancel: Arc::clone(&cancel) });
         self.last_freeze = Some((self.seq, now));
-        self.meters.set_sweeping(true);
-        let has_model = self.generation.users.is_some();
         Job {
             shared: Arc::clone(&self.shared),
             freeze,
-            params: self.settings.als.clone(),
+            params: self.settings.learning.als.clone(),
             path: self.settings.path,
-            weighing: self.settings.weighing,
-            // One event from a clock that is ahead must not make everything before it look old.
-            as_of: self.stream_time.min(now),
+            weighing: self.settings.learning.weighing,
+            as_of,
             n_users: self.shared.user_ids.len(),
             n_items: self.by_item.n_items(),
             items: self.generation.items.load().rows.clone(),
-            n_sweeps: if has_model { self.settings.warm_sweeps } else { self.settings.first_sweeps },
+            n_sweeps,
             norm_before: self.norm_of_model,
             confidences: self.by_item.confidences(),
             cancel,
@@ -71,15 +81,23 @@ impl Writer {
         &mut self,
         result: Result<Candidate, TrainingError>,
     ) -> Result<SweepReport, TrainingError> {
-        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a generation");
-        let training = self.training.take();
         self.meters.set_sweeping(false);
         match result {
-            Ok(candidate) => {
-                let touched = training.map(|training| training.freeze.touched()).unwrap_or_default();
-                Ok(self.accept(candidate, touched))
+            Ok(candidate) if self.check_writable().is_ok() => {
+                let generation = self.generation.id.next();
+                self.log(|| Record::Published { generation });
+                let report = self.perform_publication(candidate);
+                self.meters.sweep_published(&report);
+                Ok(report)
+            }
+            // What the journal cannot say has happened must not happen.
+            Ok(_) => {
+                self.give_up_sweep();
+                Err(TrainingError::Cancelled)
             }
             Err(error) => {
+                self.log(|| Record::NotPublished { reason: error.to_string() });
+                self.give_up_sweep();
                 self.meters.sweep_failed(&error);
                 Err(error)
             }
@@ -93,7 +111,18 @@ impl Writer {
         }
     }
 
-    fn accept(&mut self, candidate: Candidate, touched: Vec<u32>) -> SweepReport {
+    /// The sweep under way gives nothing.
+    pub(super) fn give_up_sweep(&mut self) {
+        self.training = None;
+        self.freeze = None;
+        self.forgotten = Forgotten::default();
+    }
+
+    pub(super) fn perform_publication(&mut self, mut candidate: Candidate) -> SweepReport {
+        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a generation");
+        let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
+        self.training = None;
+        candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
         let ModelParts { users, items, user_base } = candidate.model.into_parts();
         let items = ItemSide {
             version: ItemVersion::ZERO,
@@ -107,7 +136,7 @@ impl Writer {
             users: Some(UserSide {
                 base: user_base,
                 factors: users,
-                weighing: self.settings.weighing,
+                weighing: self.settings.learning.weighing,
                 path: self.settings.path,
             }),
             items: Published::new(Arc::new(items)),
@@ -120,10 +149,10 @@ impl Writer {
         self.norm_of_model = Some(candidate.norm);
         // Whoever did something during the sweep is not in its rows; so is nobody who came after.
         self.to_refold = touched.into_iter().map(UserIdx::new).collect();
+        self.generation_published_at = self.seq;
         let report = SweepReport { generation: generation.id, ..candidate.report };
         self.generation = generation;
         self.items_stale = true;
-        self.meters.sweep_published(&report);
         report
     }
 }

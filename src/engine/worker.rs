@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use parking_lot::Mutex;
 
 use super::handle::ShutdownReport;
-use super::queue::{Incoming, Queued, Reading};
+use super::queue::{BulkOutcomes, Incoming, Queued, Reading};
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
@@ -98,7 +98,7 @@ impl Worker {
         while let Some(queued) = next.take() {
             match queued {
                 Queued::One(Incoming { interaction, sent_at, receipt }) => {
-                    let outcome = self.writer.apply(&interaction);
+                    let outcome = self.writer.apply(&interaction, Solve::Now);
                     self.batch.push((sent_at, receipt, outcome));
                     if self.may_take_more() {
                         next = self.reading.queue.try_recv().ok();
@@ -107,8 +107,11 @@ impl Worker {
                 // Each of the others ends its batch: a long import would leave no time for anything else.
                 Queued::Bulk { interactions, done } => {
                     self.publish();
-                    let outcomes = interactions.iter().map(|one| self.writer.apply(one)).collect();
-                    self.writer.publish(Solve::OnRead);
+                    let mut outcomes: BulkOutcomes =
+                        interactions.iter().map(|one| self.writer.apply(one, Solve::OnRead)).collect();
+                    if self.writer.publish().is_err() {
+                        outcomes.iter_mut().for_each(Outcome::take_back);
+                    }
                     // Whoever imports may have gone away; what was learned stays.
                     let _ = done.send(outcomes);
                 }
@@ -118,6 +121,14 @@ impl Worker {
                     // Their rows are published at once; what else is due is solved between batches.
                     self.writer.begin_item_batch();
                     let _ = done.send(added);
+                }
+                Queued::Change { change, done } => {
+                    self.publish();
+                    let mut outcome = self.writer.change(change);
+                    if self.writer.publish().is_err() {
+                        outcome.take_back();
+                    }
+                    done.complete(outcome);
                 }
                 Queued::Sweep { done } => {
                     self.publish();
@@ -143,9 +154,12 @@ impl Worker {
     }
 
     fn publish(&mut self) {
-        self.writer.publish(Solve::Now);
+        let published = self.writer.publish();
         let now = Instant::now();
-        for (sent_at, receipt, outcome) in self.batch.drain(..) {
+        for (sent_at, receipt, mut outcome) in self.batch.drain(..) {
+            if published.is_err() {
+                outcome.take_back();
+            }
             if matches!(outcome, Outcome::Applied(_)) {
                 self.writer.meters.visible_after(now.saturating_duration_since(sent_at));
             }
@@ -161,11 +175,13 @@ impl Worker {
         if !self.writer.to_refold.is_empty() {
             self.writer.refold_some();
         }
-        if self.writer.item_batch_is_due() {
-            self.writer.begin_item_batch();
+        if self.writer.may_fold_items() {
+            if self.writer.item_batch_is_due() {
+                self.writer.begin_item_batch();
+            }
+            self.writer.fold_some_items();
         }
-        self.writer.fold_some_items();
-        let called_for = !self.next_waiting.is_empty() && self.writer.training.is_none();
+        let called_for = !self.next_waiting.is_empty() && self.writer.freeze.is_none();
         if called_for || self.writer.wants_sweep() {
             self.waiting.append(&mut self.next_waiting);
             self.begin_sweep();
@@ -214,7 +230,7 @@ impl Worker {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
-                Queued::AddItems { .. } | Queued::Sweep { .. } => 0,
+                Queued::AddItems { .. } | Queued::Change { .. } | Queued::Sweep { .. } => 0,
             };
         }
         self.writer.meters.set_bytes(self.writer.n_bytes);

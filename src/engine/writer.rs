@@ -1,5 +1,6 @@
 //! The one who writes: everything that is not shared, in one place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,16 +13,24 @@ use super::gramians::Gramians;
 use super::meters::Meters;
 use crate::guard::fenced;
 use crate::ingest::Weigher;
-use crate::model::{ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, Shared, UserState};
+use crate::journal::{Journal, JournalFailure};
+use crate::model::{
+    ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, UserState,
+};
 use crate::publish::Freeze;
 use crate::query::Reader;
-use crate::training::SweepPolicy;
+use crate::training::{Forgotten, SweepPolicy};
 use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
 ///
-/// Its parts stand in files of their own: `apply` (events into histories), `fold_users` (histories into
-/// published vectors), `fold_items` (due items), `sweep` (freeze and acceptance).
+/// Its parts stand in files of their own: `apply` (events into histories), `change` (forgetting and the like),
+/// `fold_users` (histories into published vectors), `fold_items` (due items), `sweep` (freeze and acceptance),
+/// `log` (the way to the journal), `replay` (the way back).
+///
+/// INVARIANT: whatever changes here that a later answer depends on is a pure function of what was logged. A
+/// function called `perform_…` does what was logged, the same when it happens and when it is replayed; it asks
+/// no plug-in and no clock.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) settings: Settings,
@@ -58,16 +67,28 @@ pub(super) struct Writer {
     /// Items of the present batch that are not solved yet.
     pub(super) items_to_fold: Vec<ItemIdx>,
 
+    /// What reads all users as they were at one moment: a sweep or a checkpoint, never both.
+    pub(super) freeze: Option<Arc<Freeze<UserState>>>,
     pub(super) training: Option<Training>,
+    /// Who was forgotten since the input of the sweep under way was frozen.
+    pub(super) forgotten: Forgotten,
     /// The event and the time at which the input of the last sweep was frozen.
     pub(super) last_freeze: Option<(EventSeq, Timestamp)>,
+    /// The last event before the generation in use was published.
+    pub(super) generation_published_at: EventSeq,
     pub(super) norm_of_model: Option<f64>,
+
+    /// How far the sources of events say they have been read.
+    pub(super) source_offsets: BTreeMap<String, u64>,
+    /// `None` in an engine that lives in memory alone.
+    pub(super) journal: Option<Journal>,
+    pub(super) journal_failure: Option<JournalFailure>,
+    pub(super) last_logged_time: Option<Timestamp>,
 }
 
 /// A sweep under way.
 #[derive(Debug)]
 pub(super) struct Training {
-    pub(super) freeze: Arc<Freeze<UserState>>,
     pub(super) cancel: Arc<AtomicBool>,
 }
 
@@ -78,10 +99,14 @@ impl Writer {
         policy: Box<dyn SweepPolicy>,
         pool: Arc<ThreadPool>,
     ) -> Self {
-        let shared = Arc::new(Shared::new(&settings.limits, settings.als.n_factors(), settings.weighing));
+        let shared = Arc::new(Shared::new(
+            &settings.limits,
+            settings.learning.als.n_factors(),
+            settings.learning.weighing,
+        ));
         Self {
             generation: shared.current.load(),
-            dedupe: DedupeWindow::new(settings.limits.dedupe_window),
+            dedupe: DedupeWindow::new(settings.learning.dedupe_window),
             meters: Arc::default(),
             retired: Vec::new(),
             gramians: None,
@@ -97,9 +122,16 @@ impl Writer {
             items_stale: false,
             last_item_batch: None,
             items_to_fold: Vec::new(),
+            freeze: None,
             training: None,
+            forgotten: Forgotten::default(),
             last_freeze: None,
+            generation_published_at: EventSeq::ZERO,
             norm_of_model: None,
+            source_offsets: BTreeMap::new(),
+            journal: None,
+            journal_failure: None,
+            last_logged_time: None,
             crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
@@ -130,7 +162,7 @@ impl Writer {
 
     /// Whether something has changed about the items and their last batch is done and long enough ago.
     pub(super) fn item_batch_is_due(&mut self) -> bool {
-        if !self.items_stale || !self.items_to_fold.is_empty() {
+        if !self.items_stale || !self.may_fold_items() || !self.items_to_fold.is_empty() {
             return false;
         }
         let now = self.now();
@@ -141,5 +173,24 @@ impl Writer {
             self.last_item_batch = Some(now);
         }
         due
+    }
+
+    /// Items are solved against users of one generation, so first everybody is brought into it.
+    pub(super) fn may_fold_items(&self) -> bool {
+        self.to_refold.is_empty() && self.check_writable().is_ok()
+    }
+
+    /// Learns by other settings from now on.
+    pub(super) fn perform_settings(&mut self, learning: LearningSettings) {
+        self.dedupe.set_capacity(learning.dedupe_window);
+        self.settings.learning = learning;
+    }
+
+    /// Brings every sum that has fallen behind up to date. When this is done matters to its last bits, so it
+    /// is logged.
+    pub(super) fn settle(&mut self) {
+        if let Some(gramians) = &mut self.gramians {
+            gramians.settle(&self.generation, &self.shared, self.settings.path);
+        }
     }
 }

@@ -52,7 +52,7 @@ pub struct InvalidEvent {
     pub error: EventError,
 }
 
-/// A validated event with a definite time. Only [`Admission::admit`] makes one.
+/// A validated event with a definite time. [`Admission::admit`] makes one, or the journal that kept one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Interaction {
     event: Event,
@@ -60,6 +60,11 @@ pub(crate) struct Interaction {
 }
 
 impl Interaction {
+    /// One that was admitted before.
+    pub(crate) fn recovered(event: Event, at: Timestamp) -> Self {
+        Self { event, at }
+    }
+
     pub(crate) fn event(&self) -> &Event {
         &self.event
     }

@@ -3,5 +3,8 @@
 //! Layer 3.
 
 mod record;
+mod stub;
+pub(crate) use stub::Journal;
+pub use stub::JournalFailure;
 
 pub(crate) use record::{EventRecord, Record};

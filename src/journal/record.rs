@@ -55,6 +55,11 @@ pub(crate) enum Record {
     },
 }
 
+impl Record {
+    /// Items of one [`Record::AddItems`]: as many of the longest ids still make a short record.
+    pub(crate) const MAX_ITEMS: usize = 1_024;
+}
+
 /// An event that was learned.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EventRecord {

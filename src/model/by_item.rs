@@ -78,6 +78,15 @@ impl ByItem {
         record.confidence = (record.confidence - f64::from(confidence)).max(0.0);
     }
 
+    /// An item is forgotten: it has no listeners and is not due. Gives the listeners it had, in ascending
+    /// order.
+    pub(crate) fn forget_item(&mut self, item: ItemIdx) -> Vec<UserIdx> {
+        let mut record = std::mem::take(&mut self.records[item.index()]);
+        self.due.retain(|due| *due != item);
+        record.listeners.sort_unstable();
+        record.listeners
+    }
+
     /// Users whose histories hold `item`, in no particular order.
     pub(crate) fn listeners(&self, item: ItemIdx) -> &[UserIdx] {
         &self.records[item.index()].listeners

@@ -42,6 +42,13 @@ impl DedupeWindow {
         oldest_first.retain(|(key, whose)| *whose != user || !seen.remove(key));
     }
 
+    /// The keys of `from` are those of `into` from now on.
+    pub(crate) fn give_to(&mut self, from: UserIdx, into: UserIdx) {
+        for (_, whose) in self.oldest_first.iter_mut().filter(|(_, whose)| *whose == from) {
+            *whose = into;
+        }
+    }
+
     /// All keys and whose they are, oldest first.
     pub(crate) fn keys(&self) -> impl ExactSizeIterator<Item = &(IdempotencyKey, UserIdx)> {
         self.oldest_first.iter()

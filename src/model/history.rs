@@ -70,6 +70,22 @@ impl Cell {
         self.day_parts[part] += 1;
     }
 
+    /// Adds what another cell of the same item holds, its sums times `factor`.
+    fn absorb(&mut self, other: &Self, factor: f32) {
+        self.events = self.events.saturating_add(other.events);
+        let confidence = other.confidence * factor;
+        self.confidence += confidence;
+        if confidence > 0.0 {
+            self.weighted_preference += other.weighted_preference * factor;
+        }
+        self.last_seen = self.last_seen.max(other.last_seen);
+        let overflows = |(a, b): (&u8, &u8)| a.checked_add(*b).is_none();
+        let halve = self.day_parts.iter().zip(&other.day_parts).any(overflows);
+        for (count, more) in self.day_parts.iter_mut().zip(other.day_parts) {
+            *count = if halve { *count / 2 + more / 2 } else { *count + more };
+        }
+    }
+
     /// Subtraction and rescaling leave dust. A confidence below zero would make the solver's root NaN, and
     /// where no confidence is left there is no preference either.
     fn sweep_dust(&mut self) {
@@ -172,9 +188,39 @@ impl History {
         false
     }
 
+    /// Adds all that another history holds; gives the items of which there was no cell before.
+    pub(super) fn absorb(&mut self, other: &Self, decay: Decay) -> Vec<ItemIdx> {
+        if self.cells.is_empty() {
+            self.landmark = other.landmark;
+        } else if other.landmark > self.landmark {
+            self.move_landmark(other.landmark, decay);
+        }
+        let factor = decay.weight(self.landmark, other.landmark);
+        let mut new = Vec::new();
+        for theirs in &other.cells {
+            match self.position(theirs.item) {
+                Ok(at) => self.cells[at].absorb(theirs, factor),
+                Err(at) => {
+                    let mut cell = Cell::new(theirs.item);
+                    cell.absorb(theirs, factor);
+                    self.cells.insert(at, cell);
+                    new.push(theirs.item);
+                }
+            }
+        }
+        new
+    }
+
+    /// Drops the cell of an item.
+    pub(super) fn forget_item(&mut self, item: ItemIdx) {
+        if let Ok(at) = self.position(item) {
+            self.cells.remove(at);
+        }
+    }
+
     /// Drops the cell with the least confidence, other than that of `keep`; ties go to the lower item.
-    pub(super) fn evict_lightest(&mut self, keep: ItemIdx) -> Option<Cell> {
-        let candidates = self.cells.iter().enumerate().filter(|(_, cell)| cell.item != keep);
+    pub(super) fn evict_lightest(&mut self, keep: Option<ItemIdx>) -> Option<Cell> {
+        let candidates = self.cells.iter().enumerate().filter(|(_, cell)| Some(cell.item) != keep);
         let (at, _) = candidates.min_by(|(_, a), (_, b)| a.confidence.total_cmp(&b.confidence))?;
         Some(self.cells.remove(at))
     }

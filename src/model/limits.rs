@@ -61,6 +61,15 @@ pub enum Refusal {
     /// The catalogue is closed and does not have the item.
     #[error("the catalogue is closed and does not have the item; add it with `add_items`")]
     UnknownItem,
+    /// Nothing is known of the user that should be forgotten or merged.
+    #[error("the engine does not know the user")]
+    UnknownUser,
+    /// Two users should be merged that are one.
+    #[error("a user cannot be merged with themselves")]
+    SameUser,
+    /// The store failed, so nothing is learned any more.
+    #[error("the store has failed and the engine is read-only; see `health()`, then open it again")]
+    ReadOnly,
     /// There is no such action to take back, or it is too long ago.
     #[error("there is no such action to take back")]
     NothingToUndo,

@@ -24,6 +24,19 @@ pub enum Outcome {
     Rejected(Refusal),
     /// The engine stopped before it came to this event; nothing has changed.
     Stopped,
+    /// The store failed while the event was being written. Nobody can see its effect, and the engine is
+    /// read-only; once it is opened again, the event may be there or not. Send it again then, with the same
+    /// idempotency key.
+    StoreFailed,
+}
+
+impl Outcome {
+    /// What was learned is not safe after all.
+    pub(crate) fn take_back(&mut self) {
+        if matches!(self, Self::Applied(_)) {
+            *self = Self::StoreFailed;
+        }
+    }
 }
 
 #[derive(Debug, Default)]

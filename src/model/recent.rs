@@ -34,6 +34,11 @@ impl ActionNames {
         self.known_code(kind)
     }
 
+    /// Whether `kind` has a code or can be given one.
+    pub(crate) fn can_code(&self, kind: &ActionKind) -> bool {
+        self.custom.len() < MAX_ACTION_NAMES || self.known_code(kind).is_some()
+    }
+
     /// The code of `kind`, if it has one.
     pub(crate) fn known_code(&self, kind: &ActionKind) -> Option<ActionCode> {
         let code = match kind {
@@ -74,6 +79,20 @@ impl Recent {
     /// of which the oldest beyond `standing_limit` is forgotten.
     pub(super) fn push(&mut self, event: RawEvent, ring_limit: usize, standing_limit: usize) {
         self.ring.push_back(event);
+        self.forget_beyond(ring_limit, standing_limit);
+    }
+
+    /// Adds what another user did, in order of time.
+    pub(super) fn absorb(&mut self, other: &Self, ring_limit: usize, standing_limit: usize) {
+        for (own, others) in [(&mut self.ring, &other.ring), (&mut self.standing, &other.standing)] {
+            own.extend(others);
+            // Stable: where times are equal, one's own come first.
+            own.make_contiguous().sort_by_key(|event| event.fact.at);
+        }
+        self.forget_beyond(ring_limit, standing_limit);
+    }
+
+    fn forget_beyond(&mut self, ring_limit: usize, standing_limit: usize) {
         while self.ring.len() > ring_limit {
             if let Some(oldest) = self.ring.pop_front().filter(|oldest| oldest.is_statement) {
                 self.standing.push_back(oldest);

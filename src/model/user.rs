@@ -42,6 +42,15 @@ pub(crate) struct Change {
     pub(crate) evicted: Option<ItemIdx>,
 }
 
+/// What a merge did to a history, for those who keep indexes over it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Absorbed {
+    /// Items of which a cell was made.
+    pub(crate) new: Vec<ItemIdx>,
+    /// Items whose cell was dropped to make room, some of the new ones perhaps.
+    pub(crate) evicted: Vec<ItemIdx>,
+}
+
 /// How much a user's state may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UserLimits {
@@ -67,7 +76,7 @@ impl UserState {
         self.recent.push(event, limits.recent_events, limits.max_history);
         let mut evicted = None;
         if self.history.cells().len() > limits.max_history {
-            evicted = self.history.evict_lightest(event.fact.item).map(|cell| cell.item());
+            evicted = self.history.evict_lightest(Some(event.fact.item)).map(|cell| cell.item());
             if let Some(item) = evicted {
                 self.recent.forget_item(item);
             }
@@ -80,6 +89,25 @@ impl UserState {
         let event = self.recent.take_newest(item, action)?;
         let cell_gone = self.history.remove(event.fact, self.recent.of_item(item), decay);
         Some((event.fact, Change { cell_gone, ..Change::default() }))
+    }
+
+    /// Adds all that is known of another user; gives the items that are new to this one and those that had to
+    /// make room.
+    pub(crate) fn absorb(&mut self, other: &Self, limits: UserLimits, decay: Decay) -> Absorbed {
+        let mut absorbed = Absorbed { new: self.history.absorb(&other.history, decay), evicted: Vec::new() };
+        self.recent.absorb(&other.recent, limits.recent_events, limits.max_history);
+        while self.history.cells().len() > limits.max_history {
+            let Some(cell) = self.history.evict_lightest(None) else { break };
+            self.recent.forget_item(cell.item());
+            absorbed.evicted.push(cell.item());
+        }
+        absorbed
+    }
+
+    /// Forgets everything that was done with an item.
+    pub(crate) fn forget_item(&mut self, item: ItemIdx) {
+        self.history.forget_item(item);
+        self.recent.forget_item(item);
     }
 
     /// Gives spare memory back before the state is published.

@@ -32,10 +32,10 @@ impl<T: Sequenced> Freeze<T> {
         self.at
     }
 
-    /// Puts `value` into `slot`, which is number `index`, and gives the old one back. Only the writer calls
-    /// this.
+    /// Puts `value` into `slot`, which is number `index`, or empties it, and gives the old one back. Only the
+    /// writer calls this.
     #[must_use = "the old value is freed here if nobody takes it"]
-    pub(crate) fn replace(&self, index: u32, slot: &Slot<T>, value: Arc<T>) -> Option<Arc<T>> {
+    pub(crate) fn replace(&self, index: u32, slot: &Slot<T>, value: Option<Arc<T>>) -> Option<Arc<T>> {
         self.keep(index, slot.load());
         slot.replace(value)
     }
@@ -43,8 +43,9 @@ impl<T: Sequenced> Freeze<T> {
     /// What slot `index` held at the moment of the freeze.
     pub(crate) fn read(&self, index: u32, slot: &Slot<T>) -> Option<Arc<T>> {
         match slot.load() {
-            Some(value) if value.seq() > self.at => self.kept.lock().get(&index).cloned().flatten(),
-            present => present,
+            Some(value) if value.seq() <= self.at => Some(value),
+            // Changed or emptied since, or nothing then either.
+            Some(_) | None => self.kept.lock().get(&index).cloned().flatten(),
         }
     }
 

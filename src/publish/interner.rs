@@ -21,6 +21,7 @@ pub(crate) struct Interner<K> {
     shard_of: FixedState,
     keys: GrowOnlyTable<RwLock<Option<K>>>,
     len: AtomicU32,
+    n_removed: AtomicU32,
     /// Keys removed while somebody reads all of them as they were at one moment; `None` at other times.
     kept: Mutex<Option<HashMap<u32, K>>>,
 }
@@ -32,6 +33,7 @@ impl<K: Clone + Eq + Hash> Interner<K> {
             shard_of: FixedState::default(),
             keys: GrowOnlyTable::with_capacity(capacity),
             len: AtomicU32::new(0),
+            n_removed: AtomicU32::new(0),
             kept: Mutex::new(None),
         }
     }
@@ -52,6 +54,14 @@ impl<K: Clone + Eq + Hash> Interner<K> {
         self.keys.get(row as usize)?.read().clone()
     }
 
+    /// Whether row `row`, which was given out, still has its key. Costs next to nothing as long as none was
+    /// ever removed.
+    pub(crate) fn has_key(&self, row: u32) -> bool {
+        // ORDERING: whoever misses a removal that is just happening is answered as if asked before it.
+        self.n_removed.load(Ordering::Relaxed) == 0
+            || self.keys.get(row as usize).is_some_and(|key| key.read().is_some())
+    }
+
     /// Gives `key` the next row. Only the writer calls this, and only for a key without a row.
     pub(crate) fn insert(&self, key: &K) -> u32 {
         let row = self.push(Some(key.clone()));
@@ -61,12 +71,14 @@ impl<K: Clone + Eq + Hash> Interner<K> {
 
     /// Gives out a row that has no key any more: for a store that is read back.
     pub(crate) fn insert_gone(&self) -> u32 {
+        self.n_removed.fetch_add(1, Ordering::Relaxed);
         self.push(None)
     }
 
     /// Takes `key` out; its row stays empty. Only the writer calls this.
     pub(crate) fn remove(&self, key: &K) -> Option<u32> {
         let row = self.shard(key).write().remove(key)?;
+        self.n_removed.fetch_add(1, Ordering::Relaxed);
         // INVARIANT: kept before it is gone, so that whoever finds it gone finds it kept.
         if let Some(kept) = &mut *self.kept.lock() {
             kept.insert(row, key.clone());
@@ -131,6 +143,7 @@ mod tests {
         interner.freeze();
         assert_eq!(interner.remove(&"ben"), Some(1));
         assert_eq!((interner.get(&"ben"), interner.key(1), interner.len()), (None, None, 3));
+        assert!(interner.has_key(0) && !interner.has_key(1));
         assert_eq!(interner.frozen_key(1), Some("ben"));
         interner.thaw();
         assert_eq!(interner.frozen_key(1), None);

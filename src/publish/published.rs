@@ -39,9 +39,9 @@ impl<T> Slot<T> {
         self.0.read().clone()
     }
 
-    /// Puts `value` in and gives the old one back, so that the caller frees it after unlocking.
+    /// Puts `value` in, or nothing, and gives the old one back, so that the caller frees it after unlocking.
     #[must_use = "the old value is freed here if nobody takes it"]
-    pub(crate) fn replace(&self, value: Arc<T>) -> Option<Arc<T>> {
-        self.0.write().replace(value)
+    pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        std::mem::replace(&mut self.0.write(), value)
     }
 }

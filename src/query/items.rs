@@ -182,6 +182,9 @@ impl<'v> ItemQuery<'v> {
         (self.allow_known || self.known.binary_search(&item).is_err())
             && !self.exclude.contains(&item)
             && self.only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
-            && self.view.item_id(item).is_some_and(|id| self.filter.as_ref().is_none_or(|keep| keep(&id)))
+            && match &self.filter {
+                None => self.view.is_listed(item),
+                Some(keep) => self.view.item_id(item).is_some_and(|id| keep(&id)),
+            }
     }
 }

@@ -37,6 +37,9 @@ pub enum ViewAfterError {
     /// The engine stopped before it came to the event.
     #[error("the engine stopped before it came to the event; open it again")]
     Stopped,
+    /// The store failed while the event was being written, so it is not visible.
+    #[error("the store failed while the event was being written; see `health()`, then open the engine again")]
+    StoreFailed,
 }
 
 impl Reader {
@@ -61,6 +64,7 @@ impl Reader {
             Some(Outcome::Applied(_) | Outcome::Duplicate) => Ok(self.view()),
             Some(Outcome::Rejected(refusal)) => Err(ViewAfterError::Rejected(refusal)),
             Some(Outcome::Stopped) => Err(ViewAfterError::Stopped),
+            Some(Outcome::StoreFailed) => Err(ViewAfterError::StoreFailed),
             None => Err(ViewAfterError::TimedOut { timeout }),
         }
     }

@@ -123,6 +123,11 @@ impl View {
         self.shared.item_ids.key(item.get())
     }
 
+    /// Whether the item has not been forgotten.
+    pub(super) fn is_listed(&self, item: ItemIdx) -> bool {
+        self.shared.item_ids.has_key(item.get())
+    }
+
     /// The user's id; `None` if they were forgotten.
     pub(super) fn user_id(&self, user: UserIdx) -> Option<UserId> {
         self.shared.user_ids.key(user.get())

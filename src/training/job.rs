@@ -13,7 +13,7 @@ use crate::als::{Als, AlsParams, Factors, Gramian, SweepError, TrainedModel};
 use crate::kernel::SimdPath;
 use crate::model::{ItemRows, Shared, UserState, Weighing};
 use crate::publish::Freeze;
-use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp};
+use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
 
 /// Everything a training run needs, taken at the moment of the freeze.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Job {
     pub(crate) began: Instant,
 }
 
-/// A trained model that has passed the gate, ready to be published.
+/// A trained model, ready to be published if the gate lets it pass.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) model: TrainedModel,
@@ -47,6 +47,37 @@ pub(crate) struct Candidate {
     pub(crate) as_of: Timestamp,
     pub(crate) confidences: Vec<f64>,
     pub(crate) report: SweepReport,
+}
+
+/// Rows that were forgotten while a candidate was being trained.
+#[derive(Debug, Default)]
+pub(crate) struct Forgotten {
+    pub(crate) users: Vec<UserIdx>,
+    pub(crate) items: Vec<ItemIdx>,
+}
+
+impl Candidate {
+    /// Takes rows out of a candidate that has learned from them. What it has learned stays in the others
+    /// until the next sweep.
+    pub(crate) fn forget(&mut self, forgotten: Forgotten, path: SimdPath) {
+        let users = forgotten.users.into_iter().map(UserIdx::index);
+        forget_rows(path, self.model.user_factors_mut(), &mut self.user_gramian, users.collect());
+        let items = forgotten.items.into_iter().map(ItemIdx::index);
+        forget_rows(path, self.model.item_factors_mut(), &mut self.item_gramian, items.collect());
+    }
+}
+
+fn forget_rows(path: SimdPath, factors: &mut Factors, gramian: &mut Gramian, mut rows: Vec<usize>) {
+    rows.sort_unstable();
+    rows.retain(|&row| row < factors.n_rows());
+    if rows.is_empty() {
+        return;
+    }
+    let gone = rows.iter().map(|&row| factors.row(row));
+    gramian.subtract(&Gramian::of_rows(path, factors.n_factors(), gone));
+    for row in rows {
+        factors.row_mut(row).fill(0.0);
+    }
 }
 
 /// What a training run did.
@@ -96,8 +127,16 @@ pub enum TrainingError {
 }
 
 impl Job {
-    /// Runs on a thread of `pool`; checks `cancel` between chunks of rows.
+    /// Trains and asks the gate. Runs on a thread of `pool`; checks `cancel` between chunks of rows.
     pub(crate) fn run(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+        let norm_before = self.norm_before;
+        let candidate = self.train(pool)?;
+        gate::check(norm_before, candidate.norm)?;
+        Ok(candidate)
+    }
+
+    /// Trains; what is published is somebody else's decision.
+    pub(crate) fn train(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
         let input =
             freeze_input(&self.shared, &self.freeze, (self.n_users, self.n_items), self.weighing, self.as_of);
         if input.n_pairs() == 0 {
@@ -113,7 +152,6 @@ impl Job {
         let objective = als.objective(&input, pool).map_err(solve_error)?;
         let model = als.finish(&input, pool).map_err(solve_error)?;
         let norm = gate::rms_norm(model.item_factors());
-        gate::check(self.norm_before, norm)?;
         Ok(Candidate {
             user_gramian: Gramian::of(self.path, model.user_factors(), pool),
             item_gramian: Gramian::of(self.path, model.item_factors(), pool),

@@ -8,6 +8,6 @@ mod job;
 mod policy;
 
 pub use gate::GateRefusal;
-pub(crate) use job::{Candidate, Job};
+pub(crate) use job::{Candidate, Forgotten, Job};
 pub use job::{SweepReport, TrainingError};
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};

@@ -1,0 +1,64 @@
+//! The writer's way to its journal.
+
+use super::writer::Writer;
+use crate::ingest::Interaction;
+use crate::journal::{JournalFailure, Record};
+use crate::model::{Refusal, Solve};
+use crate::types::Signal;
+
+impl Writer {
+    /// Whether anything may still be learned: nothing after the journal has failed.
+    pub(super) fn check_writable(&self) -> Result<(), Refusal> {
+        if self.journal_failure.is_none() { Ok(()) } else { Err(Refusal::ReadOnly) }
+    }
+
+    /// Notes what is being done, if there is a journal. It is written with the next [`commit`](Self::commit).
+    pub(super) fn log(&mut self, record: impl FnOnce() -> Record) {
+        if self.journal.is_some() {
+            self.log_time();
+            if let Some(journal) = &mut self.journal {
+                journal.record(&record());
+            }
+        }
+    }
+
+    /// As [`log`](Self::log), for an event: nothing is copied.
+    pub(super) fn log_event(&mut self, interaction: &Interaction, signal: Option<Signal>, solve: Solve) {
+        if self.journal.is_some() {
+            self.log_time();
+            if let Some(journal) = &mut self.journal {
+                journal.record_event(interaction.event(), interaction.at(), signal, solve);
+            }
+        }
+    }
+
+    /// Writes what has been noted, and syncs it if that is what the durability asks for. Blocks for as long
+    /// as the storage does.
+    pub(super) fn commit(&mut self) -> Result<(), JournalFailure> {
+        if let Some(failure) = &self.journal_failure {
+            return Err(failure.clone());
+        }
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.commit(self.seq).inspect_err(|failure| {
+            self.meters.read_only(failure.clone());
+            // What is not in the journal never happened; readers keep what was published before.
+            drop(self.drafts.take());
+            self.items_to_fold.clear();
+            self.journal_failure = Some(failure.clone());
+        })
+    }
+
+    /// Each batch begins with the time, if it has passed: a replay until some moment stops there.
+    fn log_time(&mut self) {
+        let begins_batch = self.journal.as_ref().is_some_and(|journal| journal.is_batch_empty());
+        if begins_batch {
+            let now = self.now();
+            if self.last_logged_time != Some(now) {
+                self.last_logged_time = Some(now);
+                if let Some(journal) = &mut self.journal {
+                    journal.record(&Record::Time(now));
+                }
+            }
+        }
+    }
+}

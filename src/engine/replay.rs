@@ -1,0 +1,143 @@
+//! From the journal back to the state.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::change::HostChange;
+use super::writer::Writer;
+use crate::als::AlsParams;
+use crate::ingest::Interaction;
+use crate::journal::{EventRecord, Record};
+use crate::model::{LearningSettings, Refusal};
+use crate::training::{Job, TrainingError};
+
+/// Why a record cannot be replayed: no journal of this crate's holds it there.
+#[derive(Debug, Error)]
+pub(super) enum ReplayError {
+    #[error("it cannot be done: {0}")]
+    Refused(#[from] Refusal),
+    #[error("it names an item that is there already")]
+    ItemIsThere,
+    #[error("it ends a sweep where none was begun")]
+    NoSweep,
+    #[error("it begins something while a sweep is under way")]
+    SweepUnderWay,
+    #[error("the sweep it publishes cannot be repeated: {0}")]
+    Training(#[from] TrainingError),
+    #[error("it publishes generation {got} where {expected} is next")]
+    Generation { got: u64, expected: u64 },
+    #[error("it changes what a store keeps for life")]
+    Settings,
+}
+
+/// Does once more what the journal says was done: no plug-in, no clock, no gate is asked.
+#[derive(Debug)]
+pub(super) struct Replay<'w> {
+    writer: &'w mut Writer,
+    /// The sweep whose input is frozen; it is only run if the journal says that its result was published.
+    job: Option<Job>,
+}
+
+impl<'w> Replay<'w> {
+    pub(super) fn new(writer: &'w mut Writer) -> Self {
+        debug_assert!(writer.journal.is_none(), "what is replayed is not written again");
+        Self { writer, job: None }
+    }
+
+    /// Does what one record says.
+    pub(super) fn record(&mut self, record: Record) -> Result<(), ReplayError> {
+        match record {
+            Record::Event(EventRecord { event, at, signal, solve }) => {
+                let interaction = Interaction::recovered(event, at);
+                let accepted = self.writer.accept_again(&interaction, signal)?;
+                self.writer.perform(&interaction, &accepted, solve);
+            }
+            Record::AddItems(items) => {
+                for item in &items {
+                    if self.writer.shared.item_ids.get(item).is_some() {
+                        return Err(ReplayError::ItemIsThere);
+                    }
+                    self.writer.check_room_for_another_item()?;
+                    self.writer.add_item(item);
+                }
+            }
+            Record::ForgetUser(user) => self.change(&HostChange::ForgetUser(user))?,
+            Record::ForgetItem(item) => self.change(&HostChange::ForgetItem(item))?,
+            Record::MergeUsers { from, into } => self.change(&HostChange::MergeUsers { from, into })?,
+            Record::SourceOffset { source, offset } => {
+                self.change(&HostChange::SourceOffset { source, offset })?;
+            }
+            Record::Settings(settings) => self.settings(settings)?,
+            Record::ItemBatch => {
+                self.catch_up();
+                self.writer.perform_item_batch();
+            }
+            Record::ItemPart => {
+                self.catch_up();
+                self.writer.perform_item_part();
+            }
+            Record::Freeze { as_of, at, n_sweeps } => {
+                self.catch_up();
+                if self.writer.freeze.is_some() {
+                    return Err(ReplayError::SweepUnderWay);
+                }
+                self.job = Some(self.writer.perform_freeze(as_of, at, n_sweeps as usize));
+            }
+            Record::Published { generation } => {
+                self.catch_up();
+                let expected = self.writer.generation.id.next();
+                if generation != expected {
+                    return Err(ReplayError::Generation { got: generation.get(), expected: expected.get() });
+                }
+                let job = self.job.take().ok_or(ReplayError::NoSweep)?;
+                let pool = Arc::clone(&self.writer.pool);
+                let candidate = pool.install(|| job.train(&pool))?;
+                self.writer.perform_publication(candidate);
+            }
+            Record::NotPublished { .. } => {
+                self.job.take().ok_or(ReplayError::NoSweep)?;
+                self.writer.give_up_sweep();
+            }
+            Record::Settled => {
+                self.catch_up();
+                self.writer.settle();
+            }
+            Record::Time(_) | Record::Synced { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Ends the replay; says whether a sweep was under way when the journal ended.
+    pub(super) fn finish(mut self) -> bool {
+        self.catch_up();
+        let was_sweeping = self.job.take().is_some();
+        self.writer.give_up_sweep();
+        was_sweeping
+    }
+
+    /// Publishes what has been learned so far. Between two marks it does not matter when.
+    fn catch_up(&mut self) {
+        self.writer.publish_drafts();
+        while self.writer.refold_some() {}
+    }
+
+    fn change(&mut self, change: &HostChange) -> Result<(), ReplayError> {
+        // Not `catch_up`: whoever is still to be brought into the generation may be among those changed.
+        self.writer.publish_drafts();
+        self.writer.check_change(change)?;
+        self.writer.perform_change(change);
+        Ok(())
+    }
+
+    fn settings(&mut self, settings: LearningSettings) -> Result<(), ReplayError> {
+        let now = &self.writer.settings.learning;
+        let for_life =
+            |settings: &LearningSettings| (AlsParams::n_factors(&settings.als), settings.weighing.decay);
+        if for_life(now) != for_life(&settings) {
+            return Err(ReplayError::Settings);
+        }
+        self.writer.perform_settings(settings);
+        Ok(())
+    }
+}
