@@ -3,7 +3,9 @@
 
 #![allow(dead_code, unused_imports, reason = "each test uses the parts it needs")]
 
+pub(crate) mod kill;
 pub(crate) mod power;
+pub(crate) mod temp;
 
 use std::time::Duration;
 
