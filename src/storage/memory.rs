@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::traits::{AppendFile, ReadFile, Storage, StorageLock};
+use super::name::checked;
+use super::traits::{AppendFile, ReadFile, Storage, StorageLock, longer_than_the_file};
 
 /// Keeps the files of a store in memory: for tests, and for hosts that bring them to safety themselves.
 ///
@@ -32,14 +33,14 @@ impl MemoryStorage {
         self.files.lock().get(name).map(|file| file.0.lock().clone())
     }
 
-    /// Puts a file in, in the place of one of that name.
+    /// Puts a file in, in the place of one of that name. Whoever had that one open goes on with the old one.
     pub fn insert(&self, name: impl Into<String>, contents: impl Into<Vec<u8>>) {
         let file = MemoryFile(Mutex::new(contents.into()));
         self.files.lock().insert(name.into(), Arc::new(file));
     }
 
     fn file(&self, name: &str) -> io::Result<Arc<MemoryFile>> {
-        self.files.lock().get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files.lock().get(checked(name)?).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -54,6 +55,7 @@ impl Storage for MemoryStorage {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
+        let name = checked(name)?;
         let mut files = self.files.lock();
         if files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -64,11 +66,15 @@ impl Storage for MemoryStorage {
     }
 
     fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
-        self.file(name)?.0.lock().truncate(usize::try_from(len).unwrap_or(usize::MAX));
+        let file = self.file(name)?;
+        let mut bytes = file.0.lock();
+        let len = usize::try_from(len).ok().filter(|&len| len <= bytes.len());
+        bytes.truncate(len.ok_or_else(longer_than_the_file)?);
         Ok(())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (checked(from)?, checked(to)?);
         let mut files = self.files.lock();
         let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), file);
@@ -76,7 +82,7 @@ impl Storage for MemoryStorage {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.files.lock().remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files.lock().remove(checked(name)?).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -5,9 +5,14 @@
 //! acknowledged, is written down in `docs::formats` and `docs::durability`.
 
 pub(crate) mod bytes;
+#[cfg(test)]
+mod contract;
 mod dir;
 mod error;
 mod memory;
+mod name;
+#[cfg(test)]
+mod tests;
 mod traits;
 
 pub use dir::DirStorage;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 ///
 /// The engine writes its journal and its checkpoints through it, so a host can keep them elsewhere than in a
 /// directory, and a test can cut the power between any two calls. File names are ASCII letters, digits, `-`,
-/// `.` and `_`, without separators.
+/// `.` and `_`; they do not end in `.`, are not `LOCK`, and no two differ in case alone.
 ///
 /// # What an implementation promises
 ///
@@ -16,16 +16,20 @@ use std::sync::Arc;
 ///   in the file.
 /// * What was appended is read back at once, but survives a power cut only once [`AppendFile::sync`] has
 ///   returned `Ok`; before that, any part of it may be there, in any order.
+/// * Whoever appends to a file goes on with the same file after it was renamed, and at its new end after it
+///   was truncated.
 /// * A file that was created, renamed or removed is so at once, but survives a power cut only once
 ///   [`sync_directory`](Self::sync_directory) has returned `Ok`.
 /// * [`truncate`](Self::truncate) has survived a power cut once it returns `Ok`.
+///
+/// Any call may fail with [`io::ErrorKind::InvalidInput`] if it is given a name that no file may have.
 ///
 /// # Threads
 ///
 /// Called on the writer thread (appends), the thread that syncs, and the thread that writes a checkpoint; any of
 /// them may block for as long as the device takes. Nothing is called while a lock is held that a query needs.
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
-    /// The names of all files, in any order.
+    /// The names of all files, in any order; none if nothing was ever created.
     ///
     /// # Errors
     /// Whatever the device says.
@@ -46,13 +50,14 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// Shortens a file to its first `len` bytes, durably.
     ///
     /// # Errors
-    /// Whatever the device says.
+    /// [`io::ErrorKind::NotFound`] if there is none, [`io::ErrorKind::InvalidInput`] if it has fewer bytes than
+    /// that.
     fn truncate(&self, name: &str, len: u64) -> io::Result<()>;
 
     /// Renames a file in one step; one that was called `to` is replaced.
     ///
     /// # Errors
-    /// Whatever the device says.
+    /// [`io::ErrorKind::NotFound`] if there is none; one called `to` is then left as it is.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     /// Removes a file.
@@ -104,3 +109,8 @@ pub trait ReadFile: io::Read + fmt::Debug + Send {
 
 /// Held for as long as a storage belongs to one engine; dropping it lets go.
 pub trait StorageLock: fmt::Debug + Send + Sync {}
+
+/// What [`Storage::truncate`] answers when it is asked to make a file longer.
+pub(super) fn longer_than_the_file() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a file cannot be truncated to more bytes than it has")
+}

@@ -1,6 +1,12 @@
-//! What several tests share: a random stream, a clock that stands still, and an engine on it.
+//! What several tests share: a random stream, a clock that stands still, and an engine on it; a naive model of
+//! what it learns, a disk whose power can be cut, and processes to kill.
 
-#![allow(dead_code, reason = "each test uses the parts it needs")]
+#![allow(dead_code, unused_imports, reason = "each test uses the parts it needs")]
+
+pub(crate) mod kill;
+pub(crate) mod naive;
+pub(crate) mod power;
+pub(crate) mod temp;
 
 use std::time::Duration;
 
