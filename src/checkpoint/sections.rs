@@ -256,9 +256,10 @@ impl SectionReader {
         Ok(is_other)
     }
 
-    /// `holds`, or else what has been read so far is damaged.
+    /// `holds`, or else what has been read so far does not go on where it should.
     pub(super) fn ensure(&self, holds: bool, what: &str) -> Result<(), StoreError> {
-        if holds { Ok(()) } else { Err(self.damaged(self.offset, what)) }
+        let here = self.next.map_or(self.offset, |next| next.offset);
+        if holds { Ok(()) } else { Err(self.damaged(here, what)) }
     }
 
     /// Nothing may be left.
