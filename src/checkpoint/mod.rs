@@ -10,12 +10,15 @@ mod name;
 mod pack;
 mod parts;
 mod read;
+mod read_model;
+mod rows;
 mod rules;
 mod sections;
 mod snapshot;
 mod verify;
 mod wire;
 mod write;
+mod write_model;
 
 pub use digest::StateDigest;
 pub use error::CheckpointError;

@@ -76,7 +76,9 @@ mod tests {
             "checkpoint-+0000000000000000005.checkpoint",
             "journal-00000000000000000001",
         ];
-        names.iter().for_each(|&name| storage.insert(name, []));
+        for name in names {
+            storage.insert(name, []);
+        }
         let listed = list(&storage).expect("memory does not fail");
         assert_eq!(listed.iter().map(|file| file.record).collect::<Vec<_>>(), [u64::MAX, 123, 7]);
         assert_eq!(listed[2].name, "checkpoint-00000000000000000007.checkpoint");

@@ -26,6 +26,26 @@ pub(crate) struct StateParts<'a> {
     pub(crate) source_offsets: &'a BTreeMap<String, u64>,
 }
 
+/// What is counted of the users, for the end of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_field_names, reason = "counts begin with `n_`")]
+pub(super) struct UserCounts {
+    pub(super) n_users: u64,
+    pub(super) n_cells: u64,
+    pub(super) n_events: u64,
+}
+
+impl UserCounts {
+    /// One more user who was not forgotten.
+    pub(super) fn add(&mut self, state: Option<&UserState>) {
+        self.n_users += 1;
+        if let Some(UserState { history, recent, .. }) = state {
+            self.n_cells += history.cells().len() as u64;
+            self.n_events += (recent.ring().len() + recent.standing().len()) as u64;
+        }
+    }
+}
+
 impl Snapshot {
     /// To be read as it was when it was taken.
     pub(crate) fn parts(&self) -> StateParts<'_> {

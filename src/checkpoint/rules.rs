@@ -47,3 +47,8 @@ pub(super) fn item_record(record: &ItemRecord) -> Result<(), Unsound> {
 pub(super) fn gramian(gramian: &Gramian, n_factors: usize) -> Result<(), Unsound> {
     ensure(gramian.n_factors() == n_factors && gramian.is_finite(), "a Gramian")
 }
+
+/// How far a Gramian has moved: not NaN; infinite if it was nothing before.
+pub(super) fn items_moved(moved: Option<f64>) -> Result<(), Unsound> {
+    ensure(moved.is_none_or(|moved| moved >= 0.0), "how far the items have moved")
+}

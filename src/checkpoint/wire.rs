@@ -63,23 +63,14 @@ pub(super) struct Sources<'a> {
     pub(super) offsets: Vec<(&'a str, u64)>,
 }
 
-/// Some of the idempotency keys.
+/// Some of the rows of whatever has many.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Keys<'a> {
-    pub(super) n_keys: u32,
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) keys: &'a [u8],
-}
-
-/// Some of the items' ids and records.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Items<'a> {
+pub(super) struct Chunk<'a> {
     pub(super) first: u32,
-    pub(super) n_items: u32,
+    pub(super) n_rows: u32,
     #[serde(borrow, with = "serde_bytes")]
-    pub(super) items: &'a [u8],
+    pub(super) rows: &'a [u8],
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,17 +97,6 @@ pub(super) struct UserSide<'a> {
     pub(super) n_user_rows: u32,
 }
 
-/// Some of the published item rows.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ItemRows<'a> {
-    pub(super) first: u32,
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) popularity: &'a [u8],
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) factors: &'a [u8],
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gramian<'a> {
@@ -124,36 +104,9 @@ pub(super) struct Gramian<'a> {
     pub(super) upper_triangle: &'a [u8],
 }
 
-/// Some of the items that are to be folded.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Queue<'a> {
-    pub(super) n_items: u32,
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) items: &'a [u8],
-}
-
-/// Some of the users' ids and states.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Users<'a> {
-    pub(super) first: u32,
-    pub(super) n_users: u32,
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) users: &'a [u8],
-}
-
-/// Some of the rows that the sweep gave the users.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct UserRows<'a> {
-    pub(super) first: u32,
-    #[serde(borrow, with = "serde_bytes")]
-    pub(super) factors: &'a [u8],
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "counts begin with `n_`")]
 pub(super) struct End {
     /// This one not counted.
     pub(super) n_sections: u32,

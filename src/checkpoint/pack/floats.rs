@@ -2,22 +2,30 @@
 
 use crate::checkpoint::error::Unsound;
 use crate::checkpoint::rules::ensure;
-use crate::storage::bytes::{DecodeError, PutBytes};
+use crate::storage::bytes::{DecodeError, PutBytes, TakeBytes};
 
 pub(in crate::checkpoint) fn put_f32s(out: &mut Vec<u8>, values: &[f32]) {
     out.reserve(size_of_val(values));
-    values.iter().for_each(|&value| out.put_f32(value));
+    for &value in values {
+        out.put_f32(value);
+    }
 }
 
 pub(in crate::checkpoint) fn put_f64s(out: &mut Vec<u8>, values: impl IntoIterator<Item = f64>) {
-    values.into_iter().for_each(|value| out.put_f64(value));
+    for value in values {
+        out.put_f64(value);
+    }
 }
 
-/// Fills `out`, which must be as long as `bytes` says.
-pub(in crate::checkpoint) fn take_f32s(bytes: &[u8], out: &mut [f32]) -> Result<(), DecodeError> {
-    let (values, rest) = bytes.as_chunks();
-    ensure(values.len() == out.len() && rest.is_empty(), "the number of floats")?;
-    out.iter_mut().zip(values).for_each(|(out, &value)| *out = f32::from_le_bytes(value));
+/// Fills `out`.
+pub(in crate::checkpoint) fn take_f32s(
+    bytes: &mut TakeBytes<'_>,
+    out: &mut [f32],
+) -> Result<(), DecodeError> {
+    let (values, _) = bytes.bytes(size_of_val(out))?.as_chunks();
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out = f32::from_le_bytes(value);
+    }
     Ok(())
 }
 

@@ -67,12 +67,11 @@ fn put_event(out: &mut Vec<u8>, event: &RawEvent, before: Before, cells: &[Cell]
             | if same_confidence { SAME_CONFIDENCE } else { 0 }
             | short_action << ACTION_SHIFT,
     );
-    match cells.binary_search_by_key(&item, Cell::item) {
-        Ok(place) => out.put_varint(place as u64 + 1),
-        Err(_) => {
-            out.put_varint(0);
-            out.put_varint(u64::from(item.get()));
-        }
+    if let Ok(place) = cells.binary_search_by_key(&item, Cell::item) {
+        out.put_varint(place as u64 + 1);
+    } else {
+        out.put_varint(0);
+        out.put_varint(u64::from(item.get()));
     }
     out.put_signed(ms_from(before.at, at));
     if !same_preference {

@@ -73,9 +73,8 @@ fn take_folded(bytes: &mut TakeBytes<'_>, context: UserContext<'_>) -> Result<Fo
     const WHAT: &str = "the vector of a user";
     let generation = context.generation.ok_or(DecodeError::Invalid(WHAT))?;
     let n_factors = context.n_factors;
-    let values = bytes.bytes(n_factors * size_of::<f32>())?;
     let mut vector = AlignedVec::zeros(stride_of(n_factors));
-    take_f32s(values, &mut vector[..n_factors])?;
+    take_f32s(bytes, &mut vector[..n_factors])?;
     rules::finite(&vector, WHAT)?;
     Ok(Folded { generation, vector })
 }

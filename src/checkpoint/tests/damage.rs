@@ -1,5 +1,6 @@
 //! No damage goes unnoticed, and none does more than being named.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use crc32c::{crc32c, crc32c_append};
@@ -73,7 +74,7 @@ fn no_flipped_bit_goes_unnoticed() {
 }
 
 /// Where the sections of a whole file are.
-fn sections(bytes: &[u8]) -> Vec<std::ops::Range<usize>> {
+fn sections(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = HEADER_BYTES;
     while let Some(header) = bytes.get(at..at + SECTION_HEADER_BYTES) {
@@ -103,17 +104,12 @@ fn contents_that_make_no_sense_are_refused_or_taken_but_never_a_panic() {
     let mut n_refused = 0_u32;
     let mut n_tried = 0_u32;
     for whole in small_files() {
-        let places: Vec<_> = sections(&whole)
-            .iter()
-            .cloned()
-            .map(|section| section.start + SECTION_HEADER_BYTES..section.end)
-            .collect();
-        for place in places.into_iter().flatten() {
+        let contents = |section: Range<usize>| section.start + SECTION_HEADER_BYTES..section.end;
+        for place in sections(&whole).into_iter().flat_map(contents) {
             for _ in 0..4 {
                 let mut bytes = whole.clone();
                 bytes[place] = random.next_u64().to_le_bytes()[0];
                 seal(&mut bytes);
-                assert!(verify(&stored(bytes.clone()), FILE).is_ok() || place > 0);
                 n_refused += u32::from(read_bytes(bytes).is_err());
                 n_tried += 1;
             }
@@ -135,7 +131,9 @@ fn sections_that_change_places_or_are_left_out_are_noticed() {
     assert!(of_users.len() > 2, "the world has several sections of users");
     let rebuilt = |order: &[usize]| {
         let mut bytes = whole[..HEADER_BYTES].to_vec();
-        order.iter().for_each(|&at| bytes.extend_from_slice(&whole[all[at].clone()]));
+        for &at in order {
+            bytes.extend_from_slice(&whole[all[at].clone()]);
+        }
         bytes
     };
     let order: Vec<_> = (0..all.len()).collect();

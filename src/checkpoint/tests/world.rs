@@ -188,8 +188,8 @@ impl World {
 
     fn event(self, number: usize, at: i64, actions: &mut ActionNames, random: &mut SplitMix64) -> RawEvent {
         // Few items are heard by many.
-        let popular = random.uniform().powi(3);
-        let item = ItemIdx::new(below(popular, self.n_items));
+        let share = random.uniform();
+        let item = ItemIdx::new(below(share * share * share, self.n_items));
         let at = Timestamp::from_unix_ms(at);
         let kind = match random.below(8) {
             0 => ActionKind::Skip,
@@ -199,11 +199,12 @@ impl World {
             _ => ActionKind::Listen,
         };
         let heard = f32::from(u8::try_from(random.below(101)).expect("small")) / 100.0;
-        let (preference, confidence) = match kind {
-            ActionKind::Skip => (-0.5, 0.25 * (1.0 - heard)),
-            ActionKind::Like => (1.0, 3.0),
-            _ if number.is_multiple_of(3) => (1.0, heard),
-            _ => (1.0, 1.0),
+        let (preference, confidence) = if kind == ActionKind::Skip {
+            (-0.5, 0.25 * (1.0 - heard))
+        } else if kind == ActionKind::Like {
+            (1.0, 3.0)
+        } else {
+            (1.0, if number.is_multiple_of(3) { heard } else { 1.0 })
         };
         RawEvent {
             fact: Fact {
