@@ -8,26 +8,19 @@ use std::sync::Arc;
 
 use super::error::Flaw;
 use super::head::CheckpointHead;
-use super::pack::{UserContext, take_f32s, take_f64s, take_id, take_item, take_queued, take_user};
+use super::pack::{UserContext, take_id, take_item, take_queued, take_user};
 use super::parts::UserCounts;
 use super::read_model::ModelParts;
 use super::rows::{each_row, exactly};
 use super::rules::ensure;
 use super::sections::{SectionReader, Tag, fields};
-use super::snapshot::{Restored, RunningGramians};
+use super::snapshot::Restored;
 use super::wire;
-use crate::als::{Factors, Gramian, UserBase};
-use crate::kernel::{AlignedVec, SimdPath};
-use crate::model::{
-    ActionNames, ByItem, DedupeWindow, Generation, ItemRecord, ItemRows, ItemSide, Limits, Shared, UserSide,
-    Weighing,
-};
-use crate::publish::Published;
+use crate::kernel::SimdPath;
+use crate::model::{ActionNames, ByItem, DedupeWindow, ItemRecord, Limits, Shared};
 use crate::storage::bytes::{DecodeError, TakeBytes};
 use crate::storage::{Storage, StoreError};
-use crate::types::{
-    ActionName, EventSeq, IdempotencyKey, ItemIdx, ItemVersion, MAX_ID_BYTES, Timestamp, UserIdx,
-};
+use crate::types::{ActionName, IdempotencyKey, ItemIdx, MAX_ID_BYTES, UserIdx};
 
 /// Reads the checkpoint `name` back, byte for byte what was written.
 ///
