@@ -84,6 +84,7 @@ pub use als::{
     Als, AlsParams, AlsParamsBuilder, Factors, FactorsError, FoldInError, Pair, PairError, ParamError, Side,
     SweepError, SweepSolver, TrainedModel, TrainingInput, TrainingInputError, UserBase,
 };
+pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
     BuildError, CatalogueMode, Degradation, Engine, EngineBuilder, EngineError, EventSender, Health,
     ImportReport, ManualEngine, SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TrySendError,

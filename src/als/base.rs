@@ -3,7 +3,7 @@
 use super::gramian::{Basis, Gramian};
 use super::row::{Base, RowMethod, RowProblem, RowReport, RowScratch, Rows, exact_method, solve_row};
 use super::{AlsParams, Pair};
-use crate::kernel::{AlignedVec, SimdPath};
+use crate::kernel::{AlignedVec, SimdPath, stride_of};
 
 /// What turns a history into a user vector: the items' weighted Gramian in its eigenbasis and the number of
 /// items, both frozen for the life of a model.
@@ -31,6 +31,18 @@ impl UserBase {
     pub(crate) fn new(params: AlsParams, items: &Basis, n_items: usize) -> Self {
         let weighted = items.scaled_eigenvalues(params.unobserved_weight());
         Self { params, weighted, n_items }
+    }
+
+    /// The base that a store has kept. `weighted` has one element a factor.
+    pub(crate) fn from_parts(params: AlsParams, weighted: &[f32], n_items: usize) -> Self {
+        let mut padded = AlignedVec::zeros(stride_of(params.n_factors()));
+        padded[..params.n_factors()].copy_from_slice(weighted);
+        Self { params, weighted: padded, n_items }
+    }
+
+    /// a0·g, one element a factor.
+    pub(crate) fn weighted(&self) -> &[f32] {
+        &self.weighted[..self.params.n_factors()]
     }
 
     /// The settings it was made with.

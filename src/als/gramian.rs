@@ -81,6 +81,23 @@ impl Gramian {
         gramian
     }
 
+    /// The one whose upper triangle, row by row, a store has kept. `triangle` has k(k+1)/2 elements.
+    pub(crate) fn from_upper_triangle(n_factors: usize, triangle: impl IntoIterator<Item = f64>) -> Self {
+        let mut gramian = Self::zeros(n_factors);
+        let places = (0..n_factors).flat_map(|i| (i..n_factors).map(move |j| (i, j)));
+        for ((i, j), value) in places.zip(triangle) {
+            gramian.values[i * n_factors + j] = value;
+            gramian.values[j * n_factors + i] = value;
+        }
+        gramian
+    }
+
+    /// The upper triangle, row by row.
+    pub(crate) fn upper_triangle(&self) -> impl Iterator<Item = f64> + '_ {
+        let k = self.n_factors;
+        (0..k).flat_map(move |i| self.values[i * k + i..(i + 1) * k].iter().copied())
+    }
+
     /// Adds the Gramian of more rows.
     pub(crate) fn add(&mut self, more: &Self) {
         self.values.iter_mut().zip(&more.values).for_each(|(value, more)| *value += more);

@@ -151,6 +151,14 @@ impl ByItem {
         }
     }
 
+    /// Makes room for as many listeners of each item as `n_listeners` says, so that a store that is read back
+    /// moves none of them.
+    pub(crate) fn reserve_listeners(&mut self, n_listeners: &[u32]) {
+        for (record, &n_listeners) in self.records.iter_mut().zip(n_listeners) {
+            record.listeners.reserve_exact(n_listeners as usize);
+        }
+    }
+
     /// The number of listeners of every item: its popularity.
     #[expect(clippy::cast_precision_loss, reason = "a ranking by popularity bears rounding past 16 million")]
     pub(crate) fn popularity(&self) -> Vec<f32> {

@@ -53,6 +53,24 @@ impl Cell {
         self.last_seen
     }
 
+    /// How often in each part of the day.
+    pub(crate) fn day_parts(&self) -> [u8; DayPart::COUNT] {
+        self.day_parts
+    }
+
+    /// The cell that a store has kept, if it can be one: see [`is_sound`](Self::is_sound).
+    pub(crate) fn from_parts(parts: CellParts) -> Option<Self> {
+        let CellParts { item, events, weighted_preference, confidence, last_seen, day_parts } = parts;
+        let cell = Self { item, events, weighted_preference, confidence, last_seen, day_parts };
+        cell.is_sound().then_some(cell)
+    }
+
+    /// What is true of every cell: it has an event, its sums are finite and its confidence is not below 0.
+    pub(crate) fn is_sound(&self) -> bool {
+        // `contains` is false for NaN.
+        self.events > 0 && (0.0..=f32::MAX).contains(&self.confidence) && self.weighted_preference.is_finite()
+    }
+
     fn add(&mut self, fact: Fact, weight: f32) {
         self.events = self.events.saturating_add(1);
         // The weighted confidence first: where that underflows to 0 there is no preference either.
@@ -107,6 +125,17 @@ impl Cell {
     }
 }
 
+/// What a [`Cell`] is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CellParts {
+    pub(crate) item: ItemIdx,
+    pub(crate) events: u32,
+    pub(crate) weighted_preference: f32,
+    pub(crate) confidence: f32,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) day_parts: [u8; DayPart::COUNT],
+}
+
 /// One event as a history sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fact {
@@ -124,6 +153,12 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// The history that a store has kept; `None` unless the cells are in order of item, one an item.
+    pub(crate) fn from_parts(landmark: Timestamp, cells: Vec<Cell>) -> Option<Self> {
+        let in_order = cells.is_sorted_by(|a, b| a.item < b.item);
+        in_order.then_some(Self { landmark, cells })
+    }
+
     pub(crate) fn cells(&self) -> &[Cell] {
         &self.cells
     }

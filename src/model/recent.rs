@@ -12,6 +12,13 @@ const MAX_ACTION_NAMES: usize = 1_024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ActionCode(u16);
 
+impl ActionCode {
+    /// The number.
+    pub(crate) fn get(self) -> u16 {
+        self.0
+    }
+}
+
 /// Numbers for the kinds of actions, the host's own included.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ActionNames {
@@ -52,6 +59,28 @@ impl ActionNames {
             }
         };
         Some(ActionCode(u16::try_from(code).expect("a thousand names fit")))
+    }
+
+    /// The names of the host's own, in the order of their codes.
+    pub(crate) fn custom(&self) -> &[ActionName] {
+        &self.custom
+    }
+
+    /// The names that a store has kept; `None` if one is there twice or they are too many.
+    pub(crate) fn from_custom(names: impl IntoIterator<Item = ActionName>) -> Option<Self> {
+        let mut custom = Vec::new();
+        for name in names {
+            if custom.contains(&name) || custom.len() == MAX_ACTION_NAMES {
+                return None;
+            }
+            custom.push(name);
+        }
+        Some(Self { custom })
+    }
+
+    /// The code of number `code`, if it has been given to a kind.
+    pub(crate) fn code_of_number(&self, code: u16) -> Option<ActionCode> {
+        (usize::from(code) < Self::BUILT_IN + self.custom.len()).then_some(ActionCode(code))
     }
 }
 
@@ -131,5 +160,20 @@ impl Recent {
 
     pub(super) fn len(&self) -> usize {
         self.ring.len() + self.standing.len()
+    }
+
+    /// The latest events, oldest first.
+    pub(crate) fn ring(&self) -> &VecDeque<RawEvent> {
+        &self.ring
+    }
+
+    /// The older events that still stand, oldest first.
+    pub(crate) fn standing(&self) -> &VecDeque<RawEvent> {
+        &self.standing
+    }
+
+    /// What a store has kept.
+    pub(crate) fn from_parts(ring: Vec<RawEvent>, standing: Vec<RawEvent>) -> Self {
+        Self { ring: ring.into(), standing: standing.into() }
     }
 }

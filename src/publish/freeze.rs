@@ -15,8 +15,9 @@ pub(crate) trait Sequenced {
 /// The moment just after event `at`, for one walker to read while the writer moves on.
 ///
 /// INVARIANT: the writer replaces slots by [`replace`](Self::replace) alone, which keeps the old value
-/// *before* it puts one of a later event in. So a walker that meets a later value finds the one it wants kept here, and one
-/// that meets an earlier value may take it as it is. Nothing is copied up front.
+/// *before* it puts another one in, be it of a later event or the same history with another vector. So a walker
+/// that looks at a slot first and here second either finds the value it wants here, or has met it in the slot.
+/// Nothing is copied up front.
 #[derive(Debug)]
 pub(crate) struct Freeze<T> {
     at: EventSeq,
@@ -42,11 +43,8 @@ impl<T: Sequenced> Freeze<T> {
 
     /// What slot `index` held at the moment of the freeze.
     pub(crate) fn read(&self, index: u32, slot: &Slot<T>) -> Option<Arc<T>> {
-        match slot.load() {
-            Some(value) if value.seq() <= self.at => Some(value),
-            // Changed or emptied since, or nothing then either.
-            Some(_) | None => self.kept.lock().get(&index).cloned().flatten(),
-        }
+        let present = slot.load();
+        self.kept.lock().get(&index).cloned().unwrap_or(present)
     }
 
     /// The slots that were changed after the freeze, in ascending order.
@@ -61,5 +59,29 @@ impl<T: Sequenced> Freeze<T> {
         if old.as_ref().is_none_or(|old| old.seq() <= self.at) {
             self.kept.lock().entry(index).or_insert(old);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Versioned(EventSeq, &'static str);
+
+    impl Sequenced for Versioned {
+        fn seq(&self) -> EventSeq {
+            self.0
+        }
+    }
+
+    #[test]
+    fn a_value_replaced_without_an_event_is_read_as_it_was() {
+        let (slot, freeze) = (Slot::default(), Freeze::new(EventSeq::ZERO));
+        let first = Arc::new(Versioned(EventSeq::ZERO, "first"));
+        drop(slot.replace(Arc::clone(&first)));
+        drop(freeze.replace(0, &slot, Arc::new(Versioned(EventSeq::ZERO, "solved anew"))));
+        drop(freeze.replace(0, &slot, Arc::new(Versioned(EventSeq::ZERO.next(), "changed"))));
+        assert_eq!(freeze.read(0, &slot), Some(first));
     }
 }

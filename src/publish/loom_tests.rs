@@ -92,7 +92,7 @@ fn walk(replacements: &'static [(u32, u64, u64)]) {
                 }
             }
         });
-        assert_eq!(freeze.read(0, &slots[0]).map(|state| state.seq.get()), Some(1));
+        assert_eq!(freeze.read(0, &slots[0]), Some(state(1, 1)));
         assert_eq!(freeze.read(1, &slots[1]), None);
         writer.join().expect("the writer ends");
     });

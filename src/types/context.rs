@@ -152,6 +152,16 @@ impl DayPart {
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
+
+    /// Its number as a byte.
+    pub(crate) fn get(self) -> u8 {
+        self.0
+    }
+
+    /// Part number `part`; `None` if a day has fewer.
+    pub(crate) fn new(part: u8) -> Option<Self> {
+        (usize::from(part) < Self::COUNT).then_some(Self(part))
+    }
 }
 
 #[cfg(test)]

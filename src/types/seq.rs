@@ -17,8 +17,7 @@ macro_rules! sequence {
                 self.0
             }
 
-            /// For the model checker, which numbers events itself.
-            #[cfg(loom)]
+            /// For what is read back from a store.
             pub(crate) fn from_raw(raw: u64) -> Self {
                 Self(raw)
             }

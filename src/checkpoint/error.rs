@@ -1,0 +1,73 @@
+//! What can go wrong with writing a checkpoint, and with what one says.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::storage::bytes::DecodeError;
+
+/// Why no checkpoint was written. What was there before is still there.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Cancelled,
+    /// The storage did not do what it was asked to.
+    #[error("{operation} of {file} failed; the checkpoints before it and the journal are whole")]
+    Io {
+        /// What was asked: `"create"`, `"write"`, `"sync"`, `"rename"`.
+        operation: &'static str,
+        /// Of which file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The engine's state breaks a rule of its own, so a checkpoint of it could not be read back.
+    #[error("{what} has a value that cannot be; please report it")]
+    Unsound {
+        /// What breaks it.
+        what: &'static str,
+    },
+}
+
+impl CheckpointError {
+    /// For `map_err`: what failed, on which file.
+    pub(super) fn io(operation: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self + use<> {
+        let file = file.to_owned();
+        move |source| Self::Io { operation, file, source }
+    }
+}
+
+/// Something that breaks a rule of the state: refused on the way out as on the way in, so that whatever is
+/// written can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{0} has a value that cannot be")]
+pub(super) struct Unsound(pub(super) &'static str);
+
+impl From<Unsound> for CheckpointError {
+    fn from(Unsound(what): Unsound) -> Self {
+        Self::Unsound { what }
+    }
+}
+
+impl From<Unsound> for DecodeError {
+    fn from(Unsound(what): Unsound) -> Self {
+        Self::Invalid(what)
+    }
+}
+
+/// What is wrong with the contents of a section whose bytes are as they were written.
+#[derive(Debug, Error)]
+pub(super) enum Flaw {
+    #[error(transparent)]
+    Bytes(#[from] DecodeError),
+    #[error("its fields are not the expected ones: {0}")]
+    Fields(#[from] rmp_serde::decode::Error),
+}
+
+impl From<Unsound> for Flaw {
+    fn from(unsound: Unsound) -> Self {
+        Self::Bytes(unsound.into())
+    }
+}

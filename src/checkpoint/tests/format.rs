@@ -1,0 +1,20 @@
+//! The format stays what it is.
+
+use std::sync::atomic::AtomicBool;
+
+use crc32c::crc32c;
+
+use super::world::World;
+use crate::checkpoint::write;
+use crate::storage::MemoryStorage;
+
+/// If this fails, files that were written before can no longer be read, or no longer mean the same: raise the
+/// version of the format and read the old one too.
+#[test]
+fn a_state_gives_the_bytes_it_always_gave() {
+    let storage = MemoryStorage::new();
+    let report =
+        write(&World::SMALL.snapshot(), &storage, &AtomicBool::new(false)).expect("memory takes everything");
+    let bytes = storage.contents(&report.file).expect("it was just written");
+    assert_eq!((bytes.len(), crc32c(&bytes)), (3_749, 13_085_789));
+}
