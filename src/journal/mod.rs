@@ -2,6 +2,7 @@
 //!
 //! Layer 3.
 
+mod codec;
 mod record;
 
 pub(crate) use record::{EventRecord, Record};

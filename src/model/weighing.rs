@@ -34,6 +34,17 @@ impl Decay {
         Self { half_life_ms: half_life.map(|half_life| half_life.as_secs_f64() * 1e3) }
     }
 
+    /// From a half-life that was written down; `None` unless it is finite and above 0.
+    pub(crate) fn from_half_life_ms(half_life_ms: Option<f64>) -> Option<Self> {
+        let is_usable = half_life_ms.is_none_or(|half_life| half_life > 0.0 && half_life.is_finite());
+        is_usable.then_some(Self { half_life_ms })
+    }
+
+    /// The half-life in milliseconds; `None` without decay.
+    pub(crate) fn half_life_ms(self) -> Option<f64> {
+        self.half_life_ms
+    }
+
     /// Half-lives from `from` to `to`; 0 without decay.
     pub(super) fn half_lives(self, from: Timestamp, to: Timestamp) -> f64 {
         self.half_life_ms.map_or(0.0, |half_life| ms_between(from, to) / half_life)

@@ -17,8 +17,7 @@ macro_rules! sequence {
                 self.0
             }
 
-            /// For the model checker, which numbers events itself.
-            #[cfg(loom)]
+            /// From a plain number: of what was written down, and in tests.
             pub(crate) fn from_raw(raw: u64) -> Self {
                 Self(raw)
             }
