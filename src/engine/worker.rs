@@ -151,7 +151,7 @@ impl Worker {
             }
             // INVARIANT: after the publication, so that whoever has the outcome can see the effect.
             if let Some(receipt) = receipt {
-                receipt.complete(outcome);
+                receipt.complete(outcome, self.writer.seq);
             }
         }
     }
