@@ -90,6 +90,7 @@ pub use engine::{
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
+pub use journal::{Durability, JournalFailure};
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{

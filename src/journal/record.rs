@@ -20,7 +20,8 @@ pub(crate) enum Record {
     ForgetItem(ItemId),
     /// What was known of `from` became part of `into`.
     MergeUsers { from: UserId, into: UserId },
-    /// How far a source of events has been read.
+    /// How far a source of events has been read. The name is at most as long as an id, or thereabouts: a record
+    /// has an end.
     SourceOffset { source: String, offset: u64 },
     /// The settings in force from here on.
     Settings(LearningSettings),
@@ -66,4 +67,27 @@ pub(crate) struct EventRecord {
     pub(crate) signal: Option<crate::types::Signal>,
     /// Whether its user was solved with it or left to the first who asks.
     pub(crate) solve: Solve,
+}
+
+impl Record {
+    /// What kind of record it is, for reports.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "event",
+            Self::AddItems(_) => "add items",
+            Self::ForgetUser(_) => "forget user",
+            Self::ForgetItem(_) => "forget item",
+            Self::MergeUsers { .. } => "merge users",
+            Self::SourceOffset { .. } => "source offset",
+            Self::Settings(_) => "settings",
+            Self::Time(_) => "time",
+            Self::ItemBatch => "item batch",
+            Self::ItemPart => "item part",
+            Self::Freeze { .. } => "freeze",
+            Self::Published { .. } => "published",
+            Self::NotPublished { .. } => "not published",
+            Self::Settled => "settled",
+            Self::Synced { .. } => "synced",
+        }
+    }
 }
