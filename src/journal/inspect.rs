@@ -64,8 +64,8 @@ fn report(storage: &dyn Storage, segment: &FoundSegment) -> Result<SegmentReport
         Ok(header) => read_into(&mut report, &header, &read_file(storage, &segment.name)?),
         Err(BadHeader::Foreign) => report.state = SegmentState::Foreign,
         Err(BadHeader::Newer { found }) => report.state = SegmentState::Newer { found },
-        Err(BadHeader::Broken) => {
-            report.state = SegmentState::Bad { offset: 0, what: "the header is broken".to_owned() };
+        Err(bad @ (BadHeader::Broken | BadHeader::Moved { .. })) => {
+            report.state = SegmentState::Bad { offset: 0, what: bad.to_string() };
         }
     }
     Ok(report)

@@ -1,6 +1,6 @@
 //! From where a journal is read, and which of its segments that is.
 
-use super::segment::{BadHeader, FoundSegment, HEADER_BYTES, segment_name};
+use super::segment::{BadHeader, FoundSegment, HEADER_BYTES, Header, segment_name};
 use super::walk::BadPlace;
 use crate::storage::StoreError;
 
@@ -56,12 +56,19 @@ impl Origin {
         }
     }
 
-    /// Drops the segments before the one to begin with from `segments`, which are in order.
-    pub(super) fn begin(self, segments: &mut Vec<FoundSegment>) -> Result<Beginning, StoreError> {
+    /// Drops the segments before the one to begin with from `segments`, which are in order and should be those of
+    /// store `store_id`.
+    pub(super) fn begin(
+        self,
+        segments: &mut Vec<FoundSegment>,
+        store_id: Option<u64>,
+    ) -> Result<Beginning, StoreError> {
         let wanted = self.record() + 1;
         let least = self.segment().unwrap_or(0);
         let has_wanted = |segment: &FoundSegment| {
-            segment.number >= least && segment.header.is_ok_and(|header| header.first_record <= wanted)
+            let is_right =
+                |header: Header| Some(header.store_id) == store_id && header.first_record <= wanted;
+            segment.number >= least && segment.header.is_ok_and(is_right)
         };
         // Those before the last such hold nothing but what the checkpoint has.
         let start = segments.iter().rposition(has_wanted);
@@ -69,7 +76,7 @@ impl Origin {
         segments.drain(..first);
         match segments.first() {
             _ if start.is_some() => Ok(Beginning::Found),
-            Some(first) => self.judge(first, segments.len()),
+            Some(first) => self.judge(first, segments.len(), store_id),
             None => Ok(match self.segment() {
                 None => Beginning::Found,
                 Some(number) => Beginning::Missing {
@@ -81,7 +88,12 @@ impl Origin {
     }
 
     /// What is wrong with a first segment that does not have the first wanted record.
-    fn judge(self, first: &FoundSegment, n_segments: usize) -> Result<Beginning, StoreError> {
+    fn judge(
+        self,
+        first: &FoundSegment,
+        n_segments: usize,
+        store_id: Option<u64>,
+    ) -> Result<Beginning, StoreError> {
         let bad = |what: String, missing: Option<u64>| {
             Beginning::Bad(BadPlace {
                 index: 0,
@@ -92,6 +104,9 @@ impl Origin {
             })
         };
         let header = match first.header {
+            Ok(header) if Some(header.store_id) != store_id => {
+                return Ok(bad("it belongs to another store".to_owned(), None));
+            }
             Ok(header) => {
                 let begins = header.first_record;
                 let what =
@@ -109,7 +124,7 @@ impl Origin {
         match header.refusal(&first.name) {
             Some(refusal) => Err(refusal),
             None if was_never_finished => Ok(Beginning::Found),
-            None => Ok(bad("the header is broken".to_owned(), None)),
+            None => Ok(bad(header.to_string(), None)),
         }
     }
 }

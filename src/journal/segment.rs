@@ -1,5 +1,6 @@
 //! The files of the journal: their names, their headers, reading one.
 
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub(super) enum BadHeader {
     Foreign,
     /// Written by a later version.
     Newer { found: u32 },
+    /// It is that of another segment.
+    Moved { from: u64 },
 }
 
 impl BadHeader {
@@ -53,9 +56,20 @@ impl BadHeader {
     pub(super) fn refusal(self, file: &str) -> Option<StoreError> {
         let file = file.to_owned();
         match self {
-            Self::Broken => None,
+            Self::Broken | Self::Moved { .. } => None,
             Self::Foreign => Some(StoreError::Foreign { file }),
             Self::Newer { found } => Some(StoreError::Newer { file, found, supported: VERSION }),
+        }
+    }
+}
+
+impl fmt::Display for BadHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken => f.write_str("the header is broken"),
+            Self::Foreign => f.write_str("it does not start as a file of this crate does"),
+            Self::Newer { found } => write!(f, "it has format {found}"),
+            Self::Moved { from } => write!(f, "by its header it is segment {from}"),
         }
     }
 }
@@ -154,7 +168,11 @@ pub(super) fn find_segments(storage: &dyn Storage) -> Result<Vec<FoundSegment>, 
         let n_bytes = file.len();
         let mut header = Vec::with_capacity(HEADER_BYTES);
         file.take(HEADER_BYTES as u64).read_to_end(&mut header).map_err(StoreError::io("read", &name))?;
-        segments.push(FoundSegment { name, number, n_bytes, header: Header::read(&header) });
+        let header = Header::read(&header).and_then(|header| match header.number {
+            from if from != number => Err(BadHeader::Moved { from }),
+            _ => Ok(header),
+        });
+        segments.push(FoundSegment { name, number, n_bytes, header });
     }
     segments.sort_unstable_by_key(|segment| segment.number);
     Ok(segments)

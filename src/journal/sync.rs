@@ -199,10 +199,11 @@ impl Syncing {
             return Err(failure.clone());
         }
         state.synced = round.reach.record;
-        state.rounds_ended = round.number;
         drop(state);
-        self.round_ended.notify_all();
+        // Before the round has ended: whoever waits for that finds the watermark moved.
         self.durable.advance(round.reach.seq);
+        self.state.lock().rounds_ended = round.number;
+        self.round_ended.notify_all();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::codec::take_record;
 use super::frame::{Frame, Salt, frame_at};
 use super::origin::{Beginning, Origin};
 use super::record::Record;
-use super::segment::{FoundSegment, HEADER_BYTES, Header, find_segments, read_file, segment_name};
+use super::segment::{BadHeader, FoundSegment, HEADER_BYTES, Header, find_segments, read_file, segment_name};
 use crate::storage::{Storage, StoreError};
 
 /// What comes next in a journal.
@@ -67,12 +67,14 @@ impl Walk {
     pub(super) fn begin(storage: Arc<dyn Storage>, origin: Origin) -> Result<Self, StoreError> {
         let mut segments = find_segments(&*storage)?;
         let next_segment = segments.last().map_or(1, |last| last.number.saturating_add(1));
-        let beginning = origin.begin(&mut segments)?;
+        let headers = || segments.iter().filter_map(|segment| segment.header.ok());
+        let store_id = origin.store_id().or(headers().next().map(|header| header.store_id));
+        let beginning = origin.begin(&mut segments, store_id)?;
         let first = segments.first().and_then(|first| first.header.ok());
         Ok(Self {
             storage,
             origin,
-            store_id: origin.store_id().or(first.map(|header| header.store_id)),
+            store_id,
             expected: match (&beginning, first) {
                 (Beginning::Found, Some(header)) => header.first_record,
                 _ => origin.record() + 1,
@@ -131,15 +133,12 @@ impl Walk {
             Ok(header) => header,
             Err(header) => match header.refusal(&segment.name) {
                 Some(refusal) => return Err(refusal),
-                None => return bad("the header is broken".to_owned(), false),
+                None => return bad(header.to_string(), header != BadHeader::Broken),
             },
         };
         // A header is whole or it is not: none of these comes from a power cut.
         if self.store_id.is_some_and(|ours| ours != store_id) {
             return bad("it belongs to another store".to_owned(), true);
-        }
-        if number != segment.number {
-            return bad(format!("by its header it is segment {number}"), true);
         }
         if first_record < self.expected {
             return bad(format!("it begins with record {first_record}, not with {}", self.expected), true);

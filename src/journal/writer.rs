@@ -189,6 +189,7 @@ impl Journal {
     /// # Errors
     /// The failure that ended the journal, then or before. The batch is gone.
     pub(crate) fn commit(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
+        self.put_mark_if_due();
         self.append(through)?;
         if self.options.durability == Durability::Immediate && self.syncing.has_unsynced_facts() {
             self.syncing.round()?;
@@ -206,7 +207,8 @@ impl Journal {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub(crate) fn rotate(&mut self, through: EventSeq) -> Result<Rotated, JournalFailure> {
-        self.commit(through)?;
+        // Without a mark: the header of the new segment says the same.
+        self.append(through)?;
         if self.segment.first_record < self.next_record {
             self.begin_segment()?;
         }
@@ -256,7 +258,7 @@ impl Journal {
         self.append(through)?;
         self.stop_thread();
         self.syncing.round()?;
-        // The mark of what has just been synced.
+        self.put_mark_if_due();
         self.append(through)?;
         self.syncing.round()
     }
@@ -273,6 +275,17 @@ impl Journal {
         number
     }
 
+    /// Adds a mark of what has become durable since the last one.
+    fn put_mark_if_due(&mut self) {
+        // After a failure nothing is written any more, so it does not matter.
+        let Ok(synced) = self.syncing.synced() else { return };
+        // A mark of nothing but marks would call for the next one, without end.
+        if synced > self.marked && self.last_fact > self.marked {
+            self.put(|bytes| put_record(bytes, &Record::Synced { through: synced }));
+            self.marked = synced;
+        }
+    }
+
     /// Hands the batch to the storage.
     fn append(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
         let appended = self.try_append(through);
@@ -282,12 +295,7 @@ impl Journal {
     }
 
     fn try_append(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
-        let synced = self.syncing.synced()?;
-        // A mark of nothing but marks would call for the next one, without end.
-        if synced > self.marked && self.last_fact > self.marked {
-            self.put(|bytes| put_record(bytes, &Record::Synced { through: synced }));
-            self.marked = synced;
-        }
+        self.syncing.synced()?;
         if self.batch.is_empty() {
             return Ok(());
         }
