@@ -91,8 +91,9 @@ pub use engine::{
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
+pub use journal::{Durability, JournalFailure};
 pub use kernel::SimdPath;
-pub use model::{Limits, Outcome, Receipt, Refusal, Saturation};
+pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{
     ColdCause, HistoryEntry, ItemQuery, Provenance, QueryError, Reader, Recommendation, Recommendations,
     SimilarUser, Source, TasteError, UserView, View, ViewAfterError,

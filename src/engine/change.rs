@@ -142,8 +142,8 @@ impl Writer {
             }
         }
         let n_added = added.len();
-        for part in added.chunks(Record::MAX_ITEMS) {
-            self.log(|| Record::AddItems(part.to_vec()));
+        if n_added > 0 {
+            self.log(|| Record::AddItems(added));
         }
         outcome.map(|()| n_added)
     }

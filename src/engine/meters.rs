@@ -228,7 +228,7 @@ impl Meters {
             n_users: shared.user_ids.len() as usize,
             n_items: shared.item_ids.len() as usize,
             queue_len,
-            visible: shared.applied.applied(),
+            visible: shared.applied.reached(),
         }
     }
 }

@@ -180,7 +180,7 @@ impl EventSender {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_tracked(&self, event: Event) -> Result<Receipt, SendError> {
-        let (completer, receipt) = Completer::new();
+        let (completer, receipt) = Completer::new(None);
         self.send_with(event, Some(completer)).map(|()| receipt)
     }
 

@@ -128,7 +128,7 @@ impl Worker {
                     if self.writer.publish().is_err() {
                         outcome.take_back();
                     }
-                    done.complete(outcome);
+                    done.complete(outcome, self.writer.seq);
                 }
                 Queued::Sweep { done } => {
                     self.publish();
@@ -165,7 +165,7 @@ impl Worker {
             }
             // INVARIANT: after the publication, so that whoever has the outcome can see the effect.
             if let Some(receipt) = receipt {
-                receipt.complete(outcome);
+                receipt.complete(outcome, self.writer.seq);
             }
         }
     }

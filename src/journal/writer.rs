@@ -151,6 +151,11 @@ impl Journal {
         self.syncing.durable()
     }
 
+    /// Whether nothing was recorded since the last commit.
+    pub(crate) fn is_batch_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
     /// What ended the journal, if something did, in the background included.
     pub(crate) fn failure(&self) -> Option<JournalFailure> {
         self.syncing.failure()

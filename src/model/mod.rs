@@ -22,7 +22,7 @@ pub(crate) use history::{Cell, CellParts, Fact, History};
 pub(crate) use item_side::{ItemRows, ItemSide};
 pub use limits::{Limits, Refusal};
 pub(crate) use receipt::Completer;
-pub use receipt::{Outcome, Receipt};
+pub use receipt::{Durable, DurableError, Outcome, Receipt};
 pub(crate) use recent::{ActionCode, ActionNames, RawEvent, Recent};
 pub(crate) use settings::LearningSettings;
 pub(crate) use state::Shared;

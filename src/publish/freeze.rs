@@ -36,7 +36,12 @@ impl<T: Sequenced> Freeze<T> {
     /// Puts `value` into `slot`, which is number `index`, or empties it, and gives the old one back. Only the
     /// writer calls this.
     #[must_use = "the old value is freed here if nobody takes it"]
-    pub(crate) fn replace(&self, index: u32, slot: &Slot<T>, value: Option<Arc<T>>) -> Option<Arc<T>> {
+    pub(crate) fn replace(
+        &self,
+        index: u32,
+        slot: &Slot<T>,
+        value: impl Into<Option<Arc<T>>>,
+    ) -> Option<Arc<T>> {
         self.keep(index, slot.load());
         slot.replace(value)
     }

@@ -3,12 +3,13 @@
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release --lib loom_`.
 
 use std::sync::Arc as StdArc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
 use loom::sync::Arc;
 use loom::thread;
 
-use super::{Freeze, Published, Sequenced, Slot, VectorSource, Watermark, vector_source};
+use super::{Freeze, Published, Sequenced, Slot, VectorSource, Waited, Watermark, vector_source};
 use crate::types::{EventSeq, GenerationId};
 
 /// A user's state as far as the protocol sees it: the vector tells which generation it was folded into
@@ -70,9 +71,77 @@ fn loom_a_waiter_is_never_forgotten_and_sees_what_it_waited_for() {
                 shared.0.advance(EventSeq::from_raw(1));
             }
         });
-        assert!(shared.0.wait_for(EventSeq::from_raw(1), Instant::now()));
+        assert_eq!(shared.0.wait_for(EventSeq::from_raw(1), Instant::now()), Waited::Reached);
         let seen = shared.1.load().expect("the event was published before the watermark moved");
         assert!(seen.seq >= EventSeq::from_raw(1));
+        writer.join().expect("the writer ends");
+    });
+}
+
+/// A thread that moves the watermark to event 1 and then closes it, as a writer does that stops.
+fn advance_and_close(watermark: &Arc<Watermark>) -> thread::JoinHandle<()> {
+    let watermark = Arc::clone(watermark);
+    thread::spawn(move || {
+        watermark.advance(EventSeq::from_raw(1));
+        watermark.close();
+    })
+}
+
+#[test]
+fn loom_a_waiter_learns_that_the_watermark_was_closed() {
+    loom::model(|| {
+        let watermark = Arc::new(Watermark::default());
+        let writer = advance_and_close(&watermark);
+        let other = thread::spawn({
+            let watermark = Arc::clone(&watermark);
+            move || assert_eq!(watermark.wait_for(EventSeq::from_raw(1), Instant::now()), Waited::Reached)
+        });
+        assert_eq!(watermark.wait_for(EventSeq::from_raw(2), Instant::now()), Waited::Closed);
+        other.join().expect("the other waiter ends");
+        writer.join().expect("the writer ends");
+    });
+}
+
+/// The task of a future: sleeps until it is woken. A lost wake-up shows as a deadlock.
+struct Task {
+    is_woken: loom::sync::Mutex<bool>,
+    woken: loom::sync::Condvar,
+}
+
+impl Wake for Task {
+    fn wake(self: StdArc<Self>) {
+        *self.is_woken.lock().expect("loom does not poison") = true;
+        self.woken.notify_one();
+    }
+}
+
+/// What a future of event `seq` ends with.
+fn block_on(watermark: &Watermark, seq: u64) -> Waited {
+    let task =
+        StdArc::new(Task { is_woken: loom::sync::Mutex::new(false), woken: loom::sync::Condvar::new() });
+    let waker = Waker::from(StdArc::clone(&task));
+    let mut ticket = None;
+    loop {
+        let polled =
+            watermark.poll_for(EventSeq::from_raw(seq), &mut ticket, &mut Context::from_waker(&waker));
+        if let Poll::Ready(waited) = polled {
+            return waited;
+        }
+        let mut is_woken = task.is_woken.lock().expect("loom does not poison");
+        while !*is_woken {
+            is_woken = task.woken.wait(is_woken).expect("loom does not poison");
+        }
+        *is_woken = false;
+    }
+}
+
+#[test]
+fn loom_a_future_is_never_forgotten() {
+    loom::model(|| {
+        let watermark = Arc::new(Watermark::default());
+        let writer = advance_and_close(&watermark);
+        assert_eq!(block_on(&watermark, 1), Waited::Reached);
+        assert_eq!(block_on(&watermark, 2), Waited::Closed);
         writer.join().expect("the writer ends");
     });
 }

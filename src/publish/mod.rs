@@ -16,7 +16,7 @@ pub(crate) use interner::Interner;
 pub(crate) use published::{Published, Slot};
 pub(crate) use read_rule::{VectorSource, vector_source};
 pub(crate) use table::GrowOnlyTable;
-pub(crate) use watermark::Watermark;
+pub(crate) use watermark::{Ticket, Waited, Watermark};
 
 #[cfg(all(test, loom))]
 mod loom_tests;

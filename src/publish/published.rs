@@ -41,7 +41,7 @@ impl<T> Slot<T> {
 
     /// Puts `value` in, or nothing, and gives the old one back, so that the caller frees it after unlocking.
     #[must_use = "the old value is freed here if nobody takes it"]
-    pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
-        std::mem::replace(&mut self.0.write(), value)
+    pub(crate) fn replace(&self, value: impl Into<Option<Arc<T>>>) -> Option<Arc<T>> {
+        std::mem::replace(&mut self.0.write(), value.into())
     }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::view::View;
 use crate::kernel::SimdPath;
 use crate::model::{Outcome, Receipt, Refusal, Shared};
+use crate::publish::Waited;
 use crate::types::EventSeq;
 
 /// A handle to ask the engine with: clone it freely, give one to each thread.
@@ -73,19 +74,20 @@ impl Reader {
     /// that another thread or another part of the host has sent.
     ///
     /// # Errors
-    /// [`ViewAfterError::TimedOut`] if the engine has not come that far within the time.
+    /// [`ViewAfterError::TimedOut`] if the engine has not come that far within the time,
+    /// [`ViewAfterError::Stopped`] if it stopped before.
     pub fn view_at(&self, seq: EventSeq, timeout: Duration) -> Result<View, ViewAfterError> {
         let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
-        if self.shared.applied.wait_for(seq, deadline) {
-            Ok(self.view())
-        } else {
-            Err(ViewAfterError::TimedOut { timeout })
+        match self.shared.applied.wait_for(seq, deadline) {
+            Waited::Reached => Ok(self.view()),
+            Waited::TimedOut => Err(ViewAfterError::TimedOut { timeout }),
+            Waited::Closed => Err(ViewAfterError::Stopped),
         }
     }
 
     /// The last event whose effect is visible.
     pub fn applied(&self) -> EventSeq {
-        self.shared.applied.applied()
+        self.shared.applied.reached()
     }
 }
 
