@@ -86,19 +86,22 @@ pub use als::{
 };
 pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
-    BuildError, CatalogueMode, Degradation, Engine, EngineBuilder, EngineError, EventSender, Health,
-    ImportReport, ManualEngine, SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TrySendError,
+    BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
+    EngineError, EraseError, Erasure, EventSender, Health, ImportReport, ManualEngine, RecoveryReport,
+    SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TornTail, TrySendError,
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
-pub use journal::{Durability, JournalFailure};
+pub use journal::Durability;
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{
     ColdCause, HistoryEntry, ItemQuery, Provenance, QueryError, Reader, Recommendation, Recommendations,
     SimilarUser, Source, TasteError, UserView, View, ViewAfterError,
 };
-pub use storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock, StoreError};
+pub use storage::{
+    AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock, StoreError,
+};
 pub use training::{
     GateRefusal, NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy, SweepReport, TrainingError,
 };

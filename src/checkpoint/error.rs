@@ -1,13 +1,15 @@
 //! What can go wrong with writing a checkpoint, and with what one says.
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::storage::bytes::DecodeError;
+use crate::storage::{StorageFailure, StoreError};
 
 /// Why no checkpoint was written. What was there before is still there.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
     /// The engine is stopping.
@@ -21,7 +23,28 @@ pub enum CheckpointError {
         /// Of which file.
         file: String,
         /// What the system said.
-        source: io::Error,
+        source: Arc<io::Error>,
+    },
+    /// The engine lives in memory alone.
+    #[error("the engine has no store; open it with one, or make a backup")]
+    NoStore,
+    /// The journal has failed, and a checkpoint without it would be the end of it.
+    #[error("the journal has failed")]
+    Journal(#[from] StorageFailure),
+    /// The store could not be read while older files were looked for, or the new one is not whole.
+    #[error("the store failed")]
+    Store(#[source] Arc<StoreError>),
+    /// The thread that wrote it panicked: a bug of this crate, or of the host's storage.
+    #[error("writing the checkpoint panicked: {message}; please report it")]
+    Panicked {
+        /// What it said.
+        message: String,
+    },
+    /// There is something in the place where a backup should be written.
+    #[error("there are files where the backup should go, {file} among them; name an empty place")]
+    NotEmpty {
+        /// One of them.
+        file: String,
     },
     /// The engine's state breaks a rule of its own, so a checkpoint of it could not be read back.
     #[error("{what} has a value that cannot be; please report it")]
@@ -31,11 +54,17 @@ pub enum CheckpointError {
     },
 }
 
+impl From<StoreError> for CheckpointError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
 impl CheckpointError {
     /// For `map_err`: what failed, on which file.
     pub(super) fn io(operation: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self + use<> {
         let file = file.to_owned();
-        move |source| Self::Io { operation, file, source }
+        move |source| Self::Io { operation, file, source: Arc::new(source) }
     }
 }
 

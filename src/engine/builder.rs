@@ -1,5 +1,6 @@
 //! From settings to an engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use thiserror::Error;
 
 use super::handle::Engine;
 use super::manual::ManualEngine;
+use super::open::{self, Opening};
+use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
 use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
+use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
+use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
 use crate::training::{SweepEvery, SweepPolicy};
 use crate::types::{Clock, Signal, SystemClock};
 
@@ -56,6 +61,12 @@ pub enum BuildError {
     /// The operating system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
+    /// The store cannot be opened; what is in it is as it was.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store was read, but cannot be written.
+    #[error("the store cannot be written")]
+    Journal(#[source] StorageFailure),
     /// The pool could not be started.
     #[error("the pool could not be started")]
     Pool(#[from] rayon::ThreadPoolBuildError),
@@ -73,6 +84,14 @@ pub(super) struct Settings {
     pub(super) first_sweeps: usize,
     pub(super) warm_sweeps: usize,
     pub(super) item_batch_every: Duration,
+}
+
+/// What a writer is given that is no setting.
+#[derive(Debug)]
+pub(super) struct Policies {
+    pub(super) weigher: Box<dyn Weigher>,
+    pub(super) sweep_policy: Box<dyn SweepPolicy>,
+    pub(super) pool: Arc<ThreadPool>,
 }
 
 /// Collects the settings of an engine; [`open`](Self::open) checks them.
@@ -93,6 +112,10 @@ pub struct EngineBuilder {
     pool: Option<Arc<ThreadPool>>,
     threads: Option<usize>,
     path: SimdPath,
+    store: Option<StoreSettings>,
+    checkpoint_every: CheckpointEvery,
+    keep_journal: bool,
+    segment_bytes: u64,
 }
 
 impl Default for EngineBuilder {
@@ -113,6 +136,10 @@ impl Default for EngineBuilder {
             pool: None,
             threads: None,
             path: SimdPath::detect(),
+            store: None,
+            checkpoint_every: CheckpointEvery::default(),
+            keep_journal: false,
+            segment_bytes: JournalOptions::DEFAULT_SEGMENT_BYTES,
         }
     }
 }
@@ -235,7 +262,57 @@ impl EngineBuilder {
         Self { path, ..self }
     }
 
-    /// Opens an engine with a writer thread and a pool of its own.
+    /// Keeps everything learned in `directory`, which is made if it is not there. Opening it again goes on where
+    /// it ended, however it ended; `docs::durability` says what survives what. Default: memory alone.
+    ///
+    /// ```
+    /// use segue::{Durability, Engine, Event};
+    /// # let directory = std::env::temp_dir().join(format!("segue-doc-{}", std::process::id()));
+    ///
+    /// let engine = Engine::builder().store(&directory, Durability::Immediate).open()?;
+    /// let receipt = engine.sender().send_tracked(Event::listen("ana", "portishead"))?;
+    /// receipt.wait_durable(std::time::Duration::from_secs(5))?; // now it survives a power cut
+    /// drop(engine);
+    ///
+    /// let engine = Engine::builder().store(&directory, Durability::Immediate).open()?;
+    /// assert!(engine.reader().view().user("ana").is_known());
+    /// # drop(engine);
+    /// # std::fs::remove_dir_all(directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn store(self, directory: impl Into<PathBuf>, durability: Durability) -> Self {
+        self.store_in(DirStorage::new(directory), durability)
+    }
+
+    /// As [`store`](Self::store), in a storage of the host's.
+    #[must_use]
+    pub fn store_in(self, storage: impl Storage, durability: Durability) -> Self {
+        Self { store: Some(StoreSettings { storage: Arc::new(storage), durability }), ..self }
+    }
+
+    /// When checkpoints are written; default [`CheckpointEvery::default`]. A
+    /// [`ManualEngine`] writes them only when it is told to.
+    #[must_use]
+    pub fn checkpoint_every(self, every: CheckpointEvery) -> Self {
+        Self { checkpoint_every: every, ..self }
+    }
+
+    /// Keeps the whole journal, instead of removing what no checkpoint needs any more: for replays of the past
+    /// and for a store that is to be rebuilt with another weigher. Forgetting somebody removes it all the same.
+    #[must_use]
+    pub fn keep_journal(self) -> Self {
+        Self { keep_journal: true, ..self }
+    }
+
+    /// Bytes after which the journal goes on in another file; default 64 MiB. Reading one takes as much memory.
+    #[must_use]
+    pub fn journal_segment_bytes(self, bytes: u64) -> Self {
+        Self { segment_bytes: bytes, ..self }
+    }
+
+    /// Opens an engine with a writer thread and a pool of its own. With a store it reads that first, which blocks
+    /// for seconds if it is large.
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
@@ -245,7 +322,7 @@ impl EngineBuilder {
         if !(1..=Self::MAX_QUEUE_CAPACITY).contains(&capacity) {
             return Err(BuildError::QueueCapacity { got: capacity });
         }
-        Engine::start(self.writer()?, admission, capacity)
+        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity)
     }
 
     /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
@@ -255,14 +332,14 @@ impl EngineBuilder {
     /// As [`open`](Self::open).
     pub fn open_manual(self) -> Result<ManualEngine, BuildError> {
         let admission = self.admission();
-        Ok(ManualEngine::new(self.writer()?, admission))
+        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission))
     }
 
     fn admission(&self) -> Admission {
         Admission::new(Arc::clone(&self.clock), self.max_ahead)
     }
 
-    fn writer(self) -> Result<Writer, BuildError> {
+    fn writer(self, sync_on: SyncOn) -> Result<Writer, BuildError> {
         if self.half_life.is_some_and(|half_life| half_life.is_zero()) {
             return Err(BuildError::HalfLife);
         }
@@ -299,7 +376,16 @@ impl EngineBuilder {
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        Ok(Writer::new(settings, self.weigher, self.policy, pool))
+        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool };
+        match self.store {
+            None => Ok(Writer::new(settings, policies)),
+            Some(store) => {
+                let (every, keep_journal) = (self.checkpoint_every, self.keep_journal);
+                let opening =
+                    Opening { store, every, keep_journal, segment_bytes: self.segment_bytes, sync_on };
+                open::open(settings, policies, opening)
+            }
+        }
     }
 }
 

@@ -25,7 +25,12 @@ impl Writer {
             return self.refuse(refusal);
         }
         self.log(|| Record::from(change.clone()));
-        Outcome::Applied(self.perform_change(&change))
+        let seq = self.perform_change(&change);
+        if self.journal.is_none() && self.to_erase.take().is_some() {
+            // There is nothing but memory to erase it from.
+            self.erased.advance(seq);
+        }
+        Outcome::Applied(seq)
     }
 
     /// Whether anything refuses the change.
@@ -59,6 +64,7 @@ impl Writer {
     fn forget_user(&mut self, id: &UserId) {
         let Some(user) = self.remove_user(id) else { return };
         self.dedupe.forget_user(user);
+        self.to_erase = Some(self.seq);
     }
 
     fn forget_item(&mut self, id: &ItemId) {
@@ -75,6 +81,7 @@ impl Writer {
             self.forgotten.items.push(item);
         }
         self.items_stale = true;
+        self.to_erase = Some(self.seq);
     }
 
     fn merge_users(&mut self, from: &UserId, into: &UserId) {

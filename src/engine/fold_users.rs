@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::drafts::Draft;
 use super::writer::Writer;
-use crate::journal::JournalFailure;
 use crate::model::{FoldScratch, Folded, Generation, ItemSide, Solve, UserState};
+use crate::storage::StorageFailure;
 use crate::types::UserIdx;
 
 /// From this many users on, the pool helps to solve them; below, waking it would take longer.
@@ -18,7 +18,7 @@ const REFOLDS_AT_ONCE: usize = 512;
 impl Writer {
     /// Brings every draft into the journal, publishes it, and moves the watermark. If the journal fails the
     /// engine is read-only from then on, and nothing of the drafts is published.
-    pub(super) fn publish(&mut self) -> Result<(), JournalFailure> {
+    pub(super) fn publish(&mut self) -> Result<(), StorageFailure> {
         // INVARIANT: in the journal first. What nobody can see yet may still be lost.
         self.commit()?;
         self.publish_drafts();

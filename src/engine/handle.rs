@@ -1,6 +1,7 @@
 //! The engine as the host holds it.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,17 +11,22 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::builder::{BuildError, EngineBuilder};
+use super::change::HostChange;
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
-use super::queue::{self, BulkOutcomes, EventSender, Queued};
+use super::queue::{self, BulkOutcomes, CheckpointCall, EventSender, Queued};
 use super::worker::Worker;
 use super::writer::Writer;
+use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::guard::fenced;
 use crate::ingest::{Admission, EventError, check_item};
-use crate::model::{Refusal, Shared};
+use crate::journal::FlushError;
+use crate::model::{Outcome, Receipt, Refusal, Shared};
+use crate::publish::{Waited, Watermark};
 use crate::query::Reader;
+use crate::storage::{DirStorage, Storage, StorageFailure};
 use crate::training::{SweepReport, TrainingError};
-use crate::types::{Event, EventSeq, ItemId};
+use crate::types::{Event, EventSeq, ItemId, UserId};
 
 /// A running recommender.
 ///
@@ -44,6 +50,7 @@ pub struct Engine {
     reader: Reader,
     shared: Arc<Shared>,
     meters: Arc<Meters>,
+    erased: Arc<Watermark>,
     drain_until: Arc<Mutex<Option<Instant>>>,
     stop: Stop,
     thread: Option<JoinHandle<Result<ShutdownReport, String>>>,
@@ -60,6 +67,9 @@ pub struct ShutdownReport {
     pub applied: EventSeq,
     /// Events that were still in the queue at the deadline; they are not learned.
     pub unprocessed: usize,
+    /// The last event that survives a power cut: all that were learned, unless the journal has failed. `None`
+    /// for an engine without a store.
+    pub durable: Option<EventSeq>,
 }
 
 /// Why a shutdown has no report.
@@ -84,6 +94,12 @@ pub enum EngineError {
     /// The engine is full; the items before the one too many are in.
     #[error("not all items were added: {0}")]
     Refused(#[source] Refusal),
+    /// The engine has no store, so nothing can be made durable.
+    #[error("the engine has no store; open it with one")]
+    MemoryOnly,
+    /// The store failed; nothing is learned any more, and what the call was for may or may not be kept.
+    #[error("the store has failed and the engine is read-only; mend the cause, then open it again")]
+    ReadOnly(#[source] StorageFailure),
     /// No event could ever name the item; none of the items was added.
     #[error("item {item:?} cannot be added")]
     InvalidItem {
@@ -109,6 +125,74 @@ impl SweepHandle {
     }
 }
 
+/// A checkpoint that was called for.
+#[derive(Debug)]
+pub struct CheckpointHandle(Receiver<Result<CheckpointReport, CheckpointError>>);
+
+impl CheckpointHandle {
+    /// Sleeps until the checkpoint is written or has failed.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says why there is none; those before it and the journal are whole.
+    pub fn wait(self) -> Result<CheckpointReport, CheckpointError> {
+        // The engine drops its end only when it stops.
+        self.0.recv().unwrap_or(Err(CheckpointError::Cancelled))
+    }
+}
+
+/// A claim on somebody or something being forgotten.
+#[derive(Debug)]
+pub struct Erasure {
+    receipt: Receipt,
+    erased: Arc<Watermark>,
+}
+
+impl Erasure {
+    /// The receipt: once it says `Applied`, no view taken from then on has it.
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Sleeps until it is gone from the storage too, at most `timeout`: the checkpoint without it is written and
+    /// everything older removed. Without a store that is as soon as it is forgotten. What the file system keeps
+    /// of removed files, and backups, are beyond the engine's reach.
+    ///
+    /// # Errors
+    /// [`EraseError`] if it took too long, the engine has stopped before, or there was nothing to forget. After
+    /// a restart the erasure goes on by itself.
+    pub fn wait_erased(&self, timeout: Duration) -> Result<(), EraseError> {
+        let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
+        match self.receipt.wait(timeout) {
+            Some(Outcome::Applied(seq)) => match self.erased.wait_for(seq, deadline) {
+                Waited::Reached => Ok(()),
+                Waited::TimedOut => Err(EraseError::TimedOut { timeout }),
+                Waited::Closed => Err(EraseError::Stopped),
+            },
+            Some(Outcome::Rejected(refusal)) => Err(EraseError::Rejected(refusal)),
+            Some(Outcome::Stopped | Outcome::StoreFailed | Outcome::Duplicate) => Err(EraseError::Stopped),
+            None => Err(EraseError::TimedOut { timeout }),
+        }
+    }
+}
+
+/// Why something forgotten is not known to be gone from the storage.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EraseError {
+    /// It took longer. It goes on.
+    #[error("it was not erased within {timeout:?}; wait longer, or see `health()`")]
+    TimedOut {
+        /// The time that was given.
+        timeout: Duration,
+    },
+    /// The engine stopped before. If it was forgotten, opening the store again goes on with it.
+    #[error("the engine stopped before it was erased; open it again")]
+    Stopped,
+    /// There was nothing to forget.
+    #[error("nothing was forgotten: {0}")]
+    Rejected(#[source] Refusal),
+}
+
 impl Engine {
     /// The settings; end with [`open`](EngineBuilder::open).
     pub fn builder() -> EngineBuilder {
@@ -117,19 +201,24 @@ impl Engine {
 
     pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
         let (stop, stopped) = bounded(1);
-        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone());
+        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone(), writer.durable());
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
+        let erased = Arc::clone(&writer.erased);
         let stop: Stop = Arc::new(Mutex::new(Some(stop)));
         let worker = Worker::new(writer, reading.clone(), stopped, Arc::clone(&drain_until));
         let thread = std::thread::Builder::new()
             .name("segue-writer".to_owned())
             .spawn({
                 let (meters, stop) = (Arc::clone(&meters), Arc::clone(&stop));
+                let (shared, erased) = (Arc::clone(&shared), Arc::clone(&erased));
                 move || {
                     let report =
                         fenced(|| worker.run()).inspect_err(|message| meters.failed(message.clone()));
+                    // Nothing will become visible or be erased any more; whoever waits for it learns so.
+                    shared.applied.close();
+                    erased.close();
                     // However it ended, senders learn that nobody reads any more, and receipts that nobody
                     // will: the channel itself would keep them as long as there is a sender.
                     drop(stop.lock().take());
@@ -140,7 +229,7 @@ impl Engine {
                 }
             })
             .map_err(BuildError::Thread)?;
-        Ok(Self { sender, reader, shared, meters, drain_until, stop, thread: Some(thread) })
+        Ok(Self { sender, reader, shared, meters, erased, drain_until, stop, thread: Some(thread) })
     }
 
     /// Where to put events in: clone it freely, give one to each thread.
@@ -208,6 +297,97 @@ impl Engine {
         let (done, report) = bounded(1);
         self.sender.send_queued(Queued::Sweep { done })?;
         Ok(SweepHandle(report))
+    }
+
+    /// Forgets a user: everything that was learned of them and their id. What they did to the items' vectors
+    /// goes with the next sweep; what the disk holds goes with a checkpoint that is written at once and takes
+    /// everything older with it. The claim that comes back tells of each. If they come back they are somebody
+    /// new. Views taken before still have them. Waits only for room in the queue.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn forget_user(&self, user: impl Into<UserId>) -> Result<Erasure, EngineError> {
+        self.erase(HostChange::ForgetUser(user.into()))
+    }
+
+    /// Forgets an item, as [`forget_user`](Self::forget_user) does a user: it is in no list any more, and in
+    /// nobody's history. Takes a microsecond or two of the writer for each listener. An event that names it brings
+    /// it back as a new item.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn forget_item(&self, item: impl Into<ItemId>) -> Result<Erasure, EngineError> {
+        self.erase(HostChange::ForgetItem(item.into()))
+    }
+
+    /// Makes what is known of `from` part of `into`, who may be new: for the anonymous visitor who logs in.
+    /// `from` is nobody any more. Waits only for room in the queue.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn merge_users(
+        &self,
+        from: impl Into<UserId>,
+        into: impl Into<UserId>,
+    ) -> Result<Receipt, EngineError> {
+        self.change(HostChange::MergeUsers { from: from.into(), into: into.into() })
+    }
+
+    fn erase(&self, change: HostChange) -> Result<Erasure, EngineError> {
+        Ok(Erasure { receipt: self.change(change)?, erased: Arc::clone(&self.erased) })
+    }
+
+    fn change(&self, change: HostChange) -> Result<Receipt, EngineError> {
+        let (done, receipt) = self.sender.new_receipt();
+        self.sender.send_queued(Queued::Change { change, done })?;
+        Ok(receipt)
+    }
+
+    /// Makes everything that the calling thread has sent so far survive a power cut. Blocks until it does.
+    ///
+    /// # Errors
+    /// [`EngineError::MemoryOnly`] without a store, [`EngineError::ReadOnly`] if it has failed,
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn flush(&self) -> Result<(), EngineError> {
+        let (done, flush) = bounded(1);
+        self.sender.send_queued(Queued::Flush { done })?;
+        let flush = flush.recv().map_err(|_| EngineError::Stopped)??;
+        flush.wait(Duration::MAX).map_err(|error| match error {
+            FlushError::Failed(failure) => EngineError::ReadOnly(failure),
+            FlushError::TimedOut { .. } | FlushError::Dropped => EngineError::Stopped,
+        })
+    }
+
+    /// Calls for a checkpoint of everything the calling thread has sent so far. Events and queries go on while it
+    /// is written; a sweep that is under way comes first.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped.
+    pub fn checkpoint(&self) -> Result<CheckpointHandle, EngineError> {
+        self.call_checkpoint(None)
+    }
+
+    /// Writes a consistent copy of everything learned into an empty `directory`, which another engine can then be
+    /// opened from. As [`checkpoint`](Self::checkpoint) in all else; needs no store of the engine's own.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] if the engine has stopped. What else may fail the handle tells.
+    pub fn backup(&self, directory: impl Into<PathBuf>) -> Result<CheckpointHandle, EngineError> {
+        self.backup_in(DirStorage::new(directory))
+    }
+
+    /// As [`backup`](Self::backup), into a storage of the host's.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup).
+    pub fn backup_in(&self, storage: impl Storage) -> Result<CheckpointHandle, EngineError> {
+        self.call_checkpoint(Some(Arc::new(storage)))
+    }
+
+    fn call_checkpoint(&self, backup: Option<Arc<dyn Storage>>) -> Result<CheckpointHandle, EngineError> {
+        let (done, report) = bounded(1);
+        self.sender.send_queued(Queued::Checkpoint(CheckpointCall { backup, done }))?;
+        Ok(CheckpointHandle(report))
     }
 
     /// How the engine is, and why.

@@ -1,10 +1,15 @@
 //! The writer's way to its journal.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::handle::EngineError;
 use super::writer::Writer;
 use crate::ingest::Interaction;
-use crate::journal::{JournalFailure, Record};
+use crate::journal::{Flush, Record};
 use crate::model::{Refusal, Solve};
-use crate::types::Signal;
+use crate::storage::StorageFailure;
+use crate::types::{EventSeq, Signal};
 
 impl Writer {
     /// Whether anything may still be learned: nothing after the journal has failed.
@@ -34,18 +39,51 @@ impl Writer {
 
     /// Writes what has been noted, and syncs it if that is what the durability asks for. Blocks for as long
     /// as the storage does.
-    pub(super) fn commit(&mut self) -> Result<(), JournalFailure> {
+    pub(super) fn commit(&mut self) -> Result<(), StorageFailure> {
         if let Some(failure) = &self.journal_failure {
             return Err(failure.clone());
         }
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        journal.commit(self.seq).inspect_err(|failure| {
-            self.meters.read_only(failure.clone());
-            // What is not in the journal never happened; readers keep what was published before.
-            drop(self.drafts.take());
-            self.items_to_fold.clear();
-            self.journal_failure = Some(failure.clone());
+        journal.commit(self.seq).inspect_err(|failure| self.journal_failed(failure))
+    }
+
+    /// Syncs what has waited for its interval, where no thread does it.
+    pub(super) fn sync_if_due(&mut self) -> Result<(), StorageFailure> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.sync_if_due(Instant::now()).inspect_err(|failure| self.journal_failed(failure))
+    }
+
+    /// Asks for everything to be made durable.
+    pub(super) fn flush(&mut self) -> Result<Flush, EngineError> {
+        let Some(journal) = &mut self.journal else { return Err(EngineError::MemoryOnly) };
+        journal.flush(self.seq).map_err(|failure| {
+            self.journal_failed(&failure);
+            EngineError::ReadOnly(failure)
         })
+    }
+
+    /// Makes everything durable and lets go of the store. Gives the last event that survives a power cut: `None`
+    /// in an engine that lives in memory alone.
+    pub(super) fn close(&mut self) -> Option<EventSeq> {
+        let journal = self.journal.take()?;
+        if self.journal_failure.is_some() {
+            return Some(journal.durable().reached());
+        }
+        let durable = Arc::clone(journal.durable());
+        if let Err(failure) = journal.close(self.seq) {
+            self.journal_failed(&failure);
+        }
+        self.store = None;
+        Some(durable.reached())
+    }
+
+    /// Nothing is learned any more.
+    pub(super) fn journal_failed(&mut self, failure: &StorageFailure) {
+        self.meters.read_only(failure.clone());
+        // What is not in the journal never happened; readers keep what was published before.
+        drop(self.drafts.take());
+        self.items_to_fold.clear();
+        self.journal_failure = Some(failure.clone());
     }
 
     /// Each batch begins with the time, if it has passed: a replay until some moment stops there.

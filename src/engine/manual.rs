@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use super::builder::EngineBuilder;
+use super::change::HostChange;
+use super::checkpoints::CheckpointJob;
 use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
 use super::writer::Writer;
+use crate::checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 use crate::ingest::{Admission, InvalidEvent};
 use crate::model::{Outcome, Solve};
 use crate::query::Reader;
+use crate::storage::Storage;
 use crate::training::{SweepReport, TrainingError};
-use crate::types::{Event, ItemId};
+use crate::types::{Event, ItemId, UserId};
 
 /// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
 /// step. Everything runs on the calling thread, sweeps on the pool while it waits. Nothing happens by itself:
@@ -67,7 +71,79 @@ impl ManualEngine {
 
     /// If the journal fails, the engine is read-only from then on, and says so wherever it is asked to learn.
     fn publish(&mut self) {
-        let _ = self.writer.publish();
+        let _ = self.writer.publish().and_then(|()| self.writer.sync_if_due());
+    }
+
+    /// Makes everything applied so far survive a power cut. Blocks until it does; without it, what survives what
+    /// is the [`Durability`](crate::Durability)'s to say, after each [`pump`](Self::pump).
+    ///
+    /// # Errors
+    /// [`EngineError::MemoryOnly`] without a store, [`EngineError::ReadOnly`] if it has failed.
+    pub fn flush(&mut self) -> Result<(), EngineError> {
+        self.publish();
+        // There is no other thread, so it is done when it returns.
+        self.writer.flush().map(drop)
+    }
+
+    /// Writes a checkpoint of everything applied so far, and removes what it makes superfluous. Blocks until it
+    /// is done.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says why there is none; those before it and the journal are whole.
+    pub fn checkpoint(&mut self) -> Result<CheckpointReport, CheckpointError> {
+        self.write_checkpoint(None)
+    }
+
+    /// Writes a consistent copy of everything applied so far into an empty `storage`, which another engine can
+    /// then be opened from. Blocks until it is done.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says why there is none.
+    pub fn backup_in(&mut self, storage: impl Storage) -> Result<CheckpointReport, CheckpointError> {
+        self.write_checkpoint(Some(Arc::new(storage)))
+    }
+
+    fn write_checkpoint(
+        &mut self,
+        backup: Option<Arc<dyn Storage>>,
+    ) -> Result<CheckpointReport, CheckpointError> {
+        self.publish();
+        let result = self.writer.begin_checkpoint(backup).and_then(CheckpointJob::run);
+        self.writer.end_checkpoint(&result);
+        result
+    }
+
+    /// Forgets a user, as [`Engine::forget_user`](crate::Engine::forget_user) does: gone from reads at once,
+    /// from the items' vectors with the next [`sweep`](Self::sweep), from the storage with the next
+    /// [`checkpoint`](Self::checkpoint).
+    pub fn forget_user(&mut self, user: impl Into<UserId>) -> Outcome {
+        self.change(HostChange::ForgetUser(user.into()))
+    }
+
+    /// Forgets an item, as [`Engine::forget_item`](crate::Engine::forget_item) does.
+    pub fn forget_item(&mut self, item: impl Into<ItemId>) -> Outcome {
+        self.change(HostChange::ForgetItem(item.into()))
+    }
+
+    /// Makes what is known of `from` part of `into`, as [`Engine::merge_users`](crate::Engine::merge_users) does.
+    pub fn merge_users(&mut self, from: impl Into<UserId>, into: impl Into<UserId>) -> Outcome {
+        self.change(HostChange::MergeUsers { from: from.into(), into: into.into() })
+    }
+
+    fn change(&mut self, change: HostChange) -> Outcome {
+        self.publish();
+        let mut outcome = self.writer.change(change);
+        if self.writer.publish().is_err() {
+            outcome.take_back();
+        }
+        outcome
+    }
+
+    /// The hash of everything known: ids and histories, items, users. Engines that were given the same give the
+    /// same, and so does one that was opened from another's store. Takes a time in proportion to all of it.
+    pub fn digest(&mut self) -> StateDigest {
+        self.publish();
+        self.writer.digest()
     }
 
     /// Solves and publishes new and grown items now, whatever the clock says.
@@ -137,5 +213,12 @@ impl ManualEngine {
     pub fn stats(&self) -> Stats {
         self.writer.meters.set_bytes(self.writer.n_bytes);
         self.writer.meters.stats_with(&self.writer.shared, 0)
+    }
+}
+
+impl Drop for ManualEngine {
+    fn drop(&mut self) {
+        // What cannot be written any more shows when the store is opened again.
+        let _ = self.writer.close();
     }
 }

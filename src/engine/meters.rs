@@ -1,13 +1,16 @@
 //! What an engine tells of itself.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::open::RecoveryReport;
+use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::guard::{Counter, LatencyHistogram, LatencySummary};
-use crate::journal::JournalFailure;
 use crate::model::{Refusal, Shared};
+use crate::storage::StorageFailure;
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{EventSeq, GenerationId};
 
@@ -22,6 +25,8 @@ pub enum Health {
         events: u64,
         /// Whether the first sweep is under way.
         sweeping: bool,
+        /// What opening the store has found; `None` without a store.
+        recovery: Option<Arc<RecoveryReport>>,
     },
     /// Answers are personal.
     Serving {
@@ -29,11 +34,19 @@ pub enum Health {
         generation: GenerationId,
         /// Whether the next one is under way.
         sweeping: bool,
+        /// What opening the store has found; `None` without a store.
+        recovery: Option<Arc<RecoveryReport>>,
     },
     /// Answers go on, but something failed; the cause says what.
     Degraded {
         /// The latest failure.
         why: Degradation,
+    },
+    /// The journal failed: answers go on from what was published before, nothing is learned any more. Mend the
+    /// cause and open the engine again.
+    ReadOnly {
+        /// What the storage could not do.
+        why: StorageFailure,
     },
     /// The engine was shut down; readers go on answering from the last model.
     Stopped,
@@ -50,6 +63,12 @@ pub enum Health {
 pub enum Degradation {
     /// The latest sweep gave no model; the one in use stays in use.
     SweepFailed(TrainingError),
+    /// The latest checkpoint was not written. The ones before it and the journal are whole; the next is tried
+    /// when it is due.
+    CheckpointFailed {
+        /// Why.
+        message: String,
+    },
     /// A plug-in panicked since the last sweep was published.
     PluginPanicked {
         /// Which seam.
@@ -84,6 +103,10 @@ pub struct Stats {
     pub sweeps: u64,
     /// Sweeps that gave no model.
     pub failed_sweeps: u64,
+    /// Checkpoints written.
+    pub checkpoints: u64,
+    /// What the last one is.
+    pub last_checkpoint: Option<CheckpointReport>,
     /// What the last published sweep did.
     pub last_sweep: Option<SweepReport>,
     /// Panics caught in plug-ins.
@@ -123,11 +146,15 @@ struct Rare {
     sweeps: u64,
     failed_sweeps: u64,
     last_sweep: Option<SweepReport>,
+    checkpoints: u64,
+    last_checkpoint: Option<CheckpointReport>,
+    /// What opening the store has found, and the generation that came out of it.
+    recovered: Option<(Arc<RecoveryReport>, GenerationId)>,
     plugin_panics: u64,
     sweeping: bool,
     trouble: Option<Degradation>,
     n_bytes: u64,
-    read_only: Option<JournalFailure>,
+    read_only: Option<StorageFailure>,
     end: Option<End>,
 }
 
@@ -138,6 +165,33 @@ enum End {
 }
 
 impl Meters {
+    /// Those of an engine that was opened from a store, which was at `generation` by then.
+    pub(super) fn after(report: RecoveryReport, generation: GenerationId) -> Self {
+        tracing::info!(?report, "a store was opened");
+        let meters = Self::default();
+        meters.rare.lock().recovered = Some((Arc::new(report), generation));
+        meters
+    }
+
+    pub(super) fn checkpoint_written(&self, report: &CheckpointReport) {
+        tracing::info!(?report, "a checkpoint was written");
+        let mut rare = self.rare.lock();
+        rare.checkpoints += 1;
+        rare.last_checkpoint = Some(report.clone());
+        if matches!(rare.trouble, Some(Degradation::CheckpointFailed { .. })) {
+            rare.trouble = None;
+        }
+    }
+
+    pub(super) fn checkpoint_failed(&self, error: &CheckpointError) {
+        if matches!(error, CheckpointError::Cancelled) {
+            return;
+        }
+        tracing::warn!(%error, "a checkpoint was not written");
+        let message = error.to_string();
+        self.rare.lock().trouble = Some(Degradation::CheckpointFailed { message });
+    }
+
     pub(super) fn refuse(&self, refusal: Refusal) {
         *self.rare.lock().refused.entry(refusal).or_default() += 1;
     }
@@ -180,7 +234,7 @@ impl Meters {
         rare.trouble = Some(Degradation::SweepFailed(error.clone()));
     }
 
-    pub(super) fn read_only(&self, why: JournalFailure) {
+    pub(super) fn read_only(&self, why: StorageFailure) {
         tracing::error!(?why, "the journal failed; the engine is read-only");
         self.rare.lock().read_only = Some(why);
     }
@@ -196,14 +250,21 @@ impl Meters {
 
     pub(super) fn health(&self) -> Health {
         let rare = self.rare.lock();
-        match (&rare.end, &rare.trouble, &rare.last_sweep) {
+        let (recovery, recovered) = match &rare.recovered {
+            Some((report, generation)) => (Some(Arc::clone(report)), *generation),
+            None => (None, GenerationId::ZERO),
+        };
+        let generation = rare.last_sweep.map_or(recovered, |report| report.generation);
+        let sweeping = rare.sweeping;
+        match (&rare.end, &rare.read_only, &rare.trouble) {
             (Some(End::Failed(message)), _, _) => Health::Failed { message: message.clone() },
             (Some(End::Stopped), _, _) => Health::Stopped,
-            (None, Some(trouble), _) => Health::Degraded { why: trouble.clone() },
-            (None, None, Some(report)) => {
-                Health::Serving { generation: report.generation, sweeping: rare.sweeping }
+            (None, Some(why), _) => Health::ReadOnly { why: why.clone() },
+            (None, None, Some(trouble)) => Health::Degraded { why: trouble.clone() },
+            (None, None, None) if generation > GenerationId::ZERO => {
+                Health::Serving { generation, sweeping, recovery }
             }
-            (None, None, None) => Health::Warming { events: self.applied.get(), sweeping: rare.sweeping },
+            (None, None, None) => Health::Warming { events: self.applied.get(), sweeping, recovery },
         }
     }
 
@@ -221,6 +282,8 @@ impl Meters {
             item_batches: self.item_batches.get(),
             sweeps: rare.sweeps,
             failed_sweeps: rare.failed_sweeps,
+            checkpoints: rare.checkpoints,
+            last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
             plugin_panics: rare.plugin_panics,
             event_to_visible: self.event_to_visible.summary(),

@@ -6,6 +6,7 @@
 mod apply;
 mod builder;
 mod change;
+mod checkpoints;
 mod crew;
 mod drafts;
 mod fold_items;
@@ -16,18 +17,24 @@ mod import;
 mod log;
 mod manual;
 mod meters;
+mod open;
 mod queue;
 mod replay;
+mod store;
 mod sweep;
 mod worker;
 mod writer;
 
 pub use builder::{BuildError, CatalogueMode, EngineBuilder};
-pub use handle::{Engine, EngineError, ShutdownError, ShutdownReport, SweepHandle};
+pub use handle::{
+    CheckpointHandle, Engine, EngineError, EraseError, Erasure, ShutdownError, ShutdownReport, SweepHandle,
+};
 pub use import::ImportReport;
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
+pub use open::{RecoveryReport, TornTail};
 pub use queue::{EventSender, SendError, TrySendError};
+pub use store::CheckpointEvery;
 
 #[cfg(test)]
 mod tests;

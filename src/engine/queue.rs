@@ -10,8 +10,12 @@ use thiserror::Error;
 
 use super::change::HostChange;
 use super::handle::EngineError;
+use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::ingest::{Admission, Interaction, InvalidEvent};
+use crate::journal::Flush;
 use crate::model::{Completer, Outcome, Receipt, Refusal};
+use crate::publish::Watermark;
+use crate::storage::Storage;
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{Event, ItemId};
 
@@ -42,10 +46,24 @@ pub(super) enum Queued {
         change: HostChange,
         done: Completer,
     },
+    /// A call to make everything before it in the queue durable.
+    Flush {
+        done: channel::Sender<Result<Flush, EngineError>>,
+    },
+    /// A call for a checkpoint of everything before it in the queue, or of a backup.
+    Checkpoint(CheckpointCall),
     /// A call for a sweep over everything before it in the queue.
     Sweep {
         done: channel::Sender<Result<SweepReport, TrainingError>>,
     },
+}
+
+/// Who waits for a checkpoint, and where it should go.
+#[derive(Debug)]
+pub(super) struct CheckpointCall {
+    /// `None` for the engine's own store.
+    pub(super) backup: Option<Arc<dyn Storage>>,
+    pub(super) done: channel::Sender<Result<CheckpointReport, CheckpointError>>,
 }
 
 /// What became of the events of one [`Queued::Bulk`].
@@ -56,11 +74,12 @@ pub(super) fn bounded(
     admission: Admission,
     capacity: usize,
     stopped: channel::Receiver<Infallible>,
+    durable: Option<Arc<Watermark>>,
 ) -> (EventSender, Reading) {
     let (queue, receiver) = channel::bounded(capacity);
     let putting = Arc::new(AtomicUsize::new(0));
     let reading = Reading { queue: receiver, putting: Arc::clone(&putting) };
-    (EventSender { queue, putting, stopped, admission }, reading)
+    (EventSender { queue, putting, stopped, durable, admission }, reading)
 }
 
 /// The writer's end of the queue.
@@ -116,6 +135,8 @@ pub struct EventSender {
     /// Senders that are just putting something in; see [`Reading`].
     putting: Arc<AtomicUsize>,
     stopped: channel::Receiver<Infallible>,
+    /// The last durable event, if the engine has a store.
+    durable: Option<Arc<Watermark>>,
     admission: Admission,
 }
 
@@ -180,7 +201,7 @@ impl EventSender {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_tracked(&self, event: Event) -> Result<Receipt, SendError> {
-        let (completer, receipt) = Completer::new(None);
+        let (completer, receipt) = self.new_receipt();
         self.send_with(event, Some(completer)).map(|()| receipt)
     }
 
@@ -221,6 +242,10 @@ impl EventSender {
 
     pub(super) fn admission(&self) -> &Admission {
         &self.admission
+    }
+
+    pub(super) fn new_receipt(&self) -> (Completer, Receipt) {
+        Completer::new(self.durable.clone())
     }
 
     /// Puts something other than a single event into the queue; waits while it is full. `Err` if the
@@ -303,7 +328,12 @@ impl EventSender {
 fn event_of(queued: Queued) -> Event {
     match queued {
         Queued::One(incoming) => incoming.interaction.into_event(),
-        Queued::Bulk { .. } | Queued::AddItems { .. } | Queued::Change { .. } | Queued::Sweep { .. } => {
+        Queued::Bulk { .. }
+        | Queued::AddItems { .. }
+        | Queued::Change { .. }
+        | Queued::Flush { .. }
+        | Queued::Checkpoint(_)
+        | Queued::Sweep { .. } => {
             unreachable!("single events are sent as `Queued::One`")
         }
     }

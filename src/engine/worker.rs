@@ -1,15 +1,18 @@
 //! The writer's thread: what it waits for and in which order it does things.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use parking_lot::Mutex;
 
 use super::handle::ShutdownReport;
-use super::queue::{BulkOutcomes, Incoming, Queued, Reading};
+use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading};
 use super::writer::Writer;
+use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, SweepReport, TrainingError};
@@ -39,6 +42,12 @@ pub(super) struct Worker {
     /// Those who wait for the running sweep, and those who wait for the one after it.
     waiting: Vec<SweepReply>,
     next_waiting: Vec<SweepReply>,
+    /// Calls for checkpoints that were not begun.
+    checkpoint_calls: VecDeque<CheckpointCall>,
+    /// The thread that writes a checkpoint, and who waits for it.
+    checkpoint: Option<(JoinHandle<()>, Option<CheckpointCall>)>,
+    checkpoints: Receiver<Result<CheckpointReport, CheckpointError>>,
+    checkpoint_sender: Sender<Result<CheckpointReport, CheckpointError>>,
     /// Receipts and send times of the events of this batch.
     batch: Vec<(Instant, Option<Completer>, Outcome)>,
 }
@@ -52,6 +61,8 @@ impl Worker {
     ) -> Self {
         // One sweep at a time, so one place is enough and sending never waits.
         let (result_sender, results) = bounded(1);
+        // The same holds for checkpoints.
+        let (checkpoint_sender, checkpoints) = bounded(1);
         Self {
             writer,
             reading,
@@ -62,6 +73,10 @@ impl Worker {
             result_sender,
             waiting: Vec::new(),
             next_waiting: Vec::new(),
+            checkpoint_calls: VecDeque::new(),
+            checkpoint: None,
+            checkpoints,
+            checkpoint_sender,
             batch: Vec::new(),
         }
     }
@@ -73,6 +88,7 @@ impl Worker {
             select! {
                 recv(self.reading.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
+                recv(self.checkpoints) -> result => if let Ok(result) = result { self.end_checkpoint(result) },
                 recv(stop) -> _ => break,
                 default(self.patience()) => {}
             }
@@ -130,6 +146,14 @@ impl Worker {
                     }
                     done.complete(outcome, self.writer.seq);
                 }
+                Queued::Flush { done } => {
+                    self.publish();
+                    let _ = done.send(self.writer.flush());
+                }
+                Queued::Checkpoint(call) => {
+                    self.publish();
+                    self.checkpoint_calls.push_back(call);
+                }
                 Queued::Sweep { done } => {
                     self.publish();
                     self.next_waiting.push(done);
@@ -181,6 +205,12 @@ impl Worker {
             }
             self.writer.fold_some_items();
         }
+        // Before a sweep: it waits for the end of one that is under way, and there may always be another.
+        if self.writer.may_checkpoint()
+            && (!self.checkpoint_calls.is_empty() || self.writer.wants_checkpoint())
+        {
+            self.begin_checkpoint();
+        }
         let called_for = !self.next_waiting.is_empty() && self.writer.freeze.is_none();
         if called_for || self.writer.wants_sweep() {
             self.waiting.append(&mut self.next_waiting);
@@ -209,6 +239,50 @@ impl Worker {
         }
     }
 
+    fn begin_checkpoint(&mut self) {
+        let call = self.checkpoint_calls.pop_front();
+        let backup = call.as_ref().and_then(|call| call.backup.clone());
+        let begun = self.writer.begin_checkpoint(backup).and_then(|job| {
+            let sender = self.checkpoint_sender.clone();
+            let write = move || {
+                let result =
+                    fenced(|| job.run()).unwrap_or_else(|message| Err(CheckpointError::Panicked { message }));
+                // There is one at a time, so there is room.
+                let _ = sender.send(result);
+            };
+            std::thread::Builder::new().name("segue-checkpoint".to_owned()).spawn(write).map_err(|error| {
+                CheckpointError::Io {
+                    operation: "start",
+                    file: "the thread segue-checkpoint".to_owned(),
+                    source: Arc::new(error),
+                }
+            })
+        });
+        match begun {
+            Ok(thread) => self.checkpoint = Some((thread, call)),
+            Err(error) => self.answer_checkpoint(call, Err(error)),
+        }
+    }
+
+    fn end_checkpoint(&mut self, result: Result<CheckpointReport, CheckpointError>) {
+        let Some((thread, call)) = self.checkpoint.take() else { return };
+        // It has sent its result, which is the last thing it does.
+        let _ = thread.join();
+        self.answer_checkpoint(call, result);
+    }
+
+    fn answer_checkpoint(
+        &mut self,
+        call: Option<CheckpointCall>,
+        result: Result<CheckpointReport, CheckpointError>,
+    ) {
+        self.writer.end_checkpoint(&result);
+        if let Some(call) = call {
+            // Whoever called may have gone away.
+            let _ = call.done.try_send(result);
+        }
+    }
+
     /// Works off the queue until the deadline, then tells what is left.
     fn finish(mut self) -> ShutdownReport {
         self.writer.cancel_sweep();
@@ -225,16 +299,28 @@ impl Worker {
         {
             self.end_sweep(result);
         }
+        self.writer.cancel_checkpoint();
+        // Its thread stops at the next section: nobody may write to the store once the lock is gone.
+        if self.checkpoint.is_some()
+            && let Ok(result) = self.checkpoints.recv()
+        {
+            self.end_checkpoint(result);
+        }
         let mut unprocessed = 0;
         while let Some(queued) = self.reading.next_of_the_rest() {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
-                Queued::AddItems { .. } | Queued::Change { .. } | Queued::Sweep { .. } => 0,
+                Queued::AddItems { .. }
+                | Queued::Change { .. }
+                | Queued::Flush { .. }
+                | Queued::Checkpoint(_)
+                | Queued::Sweep { .. } => 0,
             };
         }
         self.writer.meters.set_bytes(self.writer.n_bytes);
+        let durable = self.writer.close();
         self.writer.meters.stopped();
-        ShutdownReport { applied: self.writer.seq, unprocessed }
+        ShutdownReport { applied: self.writer.seq, unprocessed, durable }
     }
 }

@@ -6,19 +6,25 @@ use std::sync::atomic::AtomicBool;
 
 use rayon::ThreadPool;
 
-use super::builder::Settings;
+use super::apply::n_bytes_of_id;
+use super::builder::{Policies, Settings};
+use super::checkpoints::Checkpointing;
 use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
+use super::open::RecoveryReport;
+use super::store::Store;
+use crate::checkpoint::Restored;
 use crate::guard::fenced;
 use crate::ingest::Weigher;
-use crate::journal::{Journal, JournalFailure};
+use crate::journal::Journal;
 use crate::model::{
     ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, UserState,
 };
-use crate::publish::Freeze;
+use crate::publish::{Freeze, Watermark};
 use crate::query::Reader;
+use crate::storage::StorageFailure;
 use crate::training::{Forgotten, SweepPolicy};
 use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
@@ -82,7 +88,14 @@ pub(super) struct Writer {
     pub(super) source_offsets: BTreeMap<String, u64>,
     /// `None` in an engine that lives in memory alone.
     pub(super) journal: Option<Journal>,
-    pub(super) journal_failure: Option<JournalFailure>,
+    pub(super) journal_failure: Option<StorageFailure>,
+    pub(super) store: Option<Store>,
+    pub(super) checkpointing: Option<Checkpointing>,
+    /// The last event by which somebody was forgotten who is not yet gone from the storage.
+    pub(super) to_erase: Option<EventSeq>,
+    /// Who was forgotten up to this event is gone from the storage.
+    pub(super) erased: Arc<Watermark>,
+    pub(super) erasure_failed_at: Option<Timestamp>,
     pub(super) last_logged_time: Option<Timestamp>,
 }
 
@@ -93,12 +106,8 @@ pub(super) struct Training {
 }
 
 impl Writer {
-    pub(super) fn new(
-        settings: Settings,
-        weigher: Box<dyn Weigher>,
-        policy: Box<dyn SweepPolicy>,
-        pool: Arc<ThreadPool>,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, policies: Policies) -> Self {
+        let Policies { weigher, sweep_policy, pool } = policies;
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -130,6 +139,11 @@ impl Writer {
             norm_of_model: None,
             source_offsets: BTreeMap::new(),
             journal: None,
+            store: None,
+            checkpointing: None,
+            to_erase: None,
+            erased: Arc::default(),
+            erasure_failed_at: None,
             journal_failure: None,
             last_logged_time: None,
             crew: Crew::new(Arc::clone(&pool)),
@@ -137,8 +151,44 @@ impl Writer {
             shared,
             pool,
             weigher,
-            policy,
+            policy: sweep_policy,
         }
+    }
+
+    /// One that goes on from a checkpoint.
+    pub(super) fn restored(settings: Settings, policies: Policies, restored: Restored) -> Self {
+        let mut writer = Self::new(settings, policies);
+        let Restored { shared, by_item, running, .. } = restored;
+        writer.generation = shared.current.load();
+        writer.shared = Arc::new(shared);
+        writer.seq = restored.seq;
+        // Whoever was in the generation when the checkpoint was taken is in it.
+        writer.generation_published_at = restored.seq;
+        writer.stream_time = restored.stream_time;
+        writer.last_freeze = restored.last_freeze;
+        writer.norm_of_model = restored.norm_of_model;
+        writer.by_item = by_item;
+        writer.gramians = running.map(Gramians::from_parts);
+        writer.items_to_fold = restored.items_to_fold;
+        writer.dedupe = restored.dedupe;
+        writer.actions = restored.actions;
+        writer.source_offsets = restored.source_offsets;
+        writer.settings.learning = restored.settings;
+        writer.items_stale = true;
+        writer.n_bytes = restored.n_state_bytes + writer.n_bytes_of_ids();
+        writer
+    }
+
+    /// Ends the opening of a store: what was replayed does not count.
+    pub(super) fn recovered(&mut self, report: RecoveryReport) {
+        self.meters = Arc::new(Meters::after(report, self.generation.id));
+    }
+
+    fn n_bytes_of_ids(&self) -> u64 {
+        let users = (0..self.shared.user_ids.len()).filter_map(|row| self.shared.user_ids.key(row));
+        let items = (0..self.shared.item_ids.len()).filter_map(|row| self.shared.item_ids.key(row));
+        users.map(|id| n_bytes_of_id(id.len_bytes())).sum::<u64>()
+            + items.map(|id| self.n_bytes_of_item(id.len_bytes())).sum::<u64>()
     }
 
     /// Frees old generations that no reader holds any longer.
@@ -178,6 +228,11 @@ impl Writer {
     /// Items are solved against users of one generation, so first everybody is brought into it.
     pub(super) fn may_fold_items(&self) -> bool {
         self.to_refold.is_empty() && self.check_writable().is_ok()
+    }
+
+    /// The last durable event; `None` in an engine that lives in memory alone.
+    pub(super) fn durable(&self) -> Option<Arc<Watermark>> {
+        self.journal.as_ref().map(|journal| Arc::clone(journal.durable()))
     }
 
     /// Learns by other settings from now on.

@@ -3,9 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crate::guard::fenced;
+use crate::storage::StorageFailure;
 
 /// When an event is safe, and from what.
 ///
@@ -28,34 +27,16 @@ pub enum Durability {
     Immediate,
 }
 
-/// What ended the journal: from then on nothing is written to it any more.
-///
-/// A sync that failed is never tried again: the system may have dropped what it could not write, and would then
-/// say that all is well.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{operation} of {file} failed: {message}")]
-#[non_exhaustive]
-pub struct JournalFailure {
-    /// What the storage was asked for: `"create"`, `"write"` or `"sync"`.
-    pub operation: &'static str,
-    /// Of which file, or `"directory"`.
-    pub file: String,
-    /// The kind of error.
-    pub kind: io::ErrorKind,
-    /// What the system said.
-    pub message: String,
-}
-
 /// Asks the storage for something. It may be the host's: a panic in it is a failure like any other.
 pub(super) fn asked<T>(
     operation: &'static str,
     file: &str,
     call: impl FnOnce() -> io::Result<T>,
-) -> Result<T, JournalFailure> {
+) -> Result<T, StorageFailure> {
     let (kind, message) = match fenced(call) {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => (error.kind(), error.to_string()),
         Err(panic) => (io::ErrorKind::Other, format!("the storage panicked: {panic}")),
     };
-    Err(JournalFailure { operation, file: file.to_owned(), kind, message })
+    Err(StorageFailure { operation, file: file.to_owned(), kind, message })
 }

@@ -178,6 +178,16 @@ pub(super) fn find_segments(storage: &dyn Storage) -> Result<Vec<FoundSegment>, 
     Ok(segments)
 }
 
+/// Removes the segments before number `first`, whose records a checkpoint has. Their directory is not synced: should
+/// some of them come back, they are passed over.
+pub(crate) fn remove_segments_before(storage: &dyn Storage, first: u64) -> Result<(), StoreError> {
+    let names = storage.list().map_err(StoreError::io("list", "the store"))?;
+    for name in names.iter().filter(|name| segment_number(name).is_some_and(|number| number < first)) {
+        storage.remove(name).map_err(StoreError::io("remove", name))?;
+    }
+    Ok(())
+}
+
 /// All bytes of a file.
 pub(super) fn read_file(storage: &dyn Storage, name: &str) -> Result<Vec<u8>, StoreError> {
     let read = || {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 
-use super::durability::{JournalFailure, asked};
+use super::durability::asked;
 use super::segment::SegmentFile;
 use crate::publish::Watermark;
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageFailure};
 use crate::types::EventSeq;
 
 /// How far something has come.
@@ -55,7 +55,7 @@ struct State {
     rounds_begun: u64,
     rounds_ended: u64,
     /// Set once and for good.
-    failure: Option<JournalFailure>,
+    failure: Option<StorageFailure>,
     is_stopping: bool,
     /// Nobody will do another round.
     is_over: bool,
@@ -108,12 +108,12 @@ impl Syncing {
         &self.durable
     }
 
-    pub(super) fn failure(&self) -> Option<JournalFailure> {
+    pub(super) fn failure(&self) -> Option<StorageFailure> {
         self.state.lock().failure.clone()
     }
 
     /// The last record that survives a power cut, unless the journal has failed.
-    pub(super) fn synced(&self) -> Result<u64, JournalFailure> {
+    pub(super) fn synced(&self) -> Result<u64, StorageFailure> {
         let state = self.state.lock();
         state.failure.clone().map_or(Ok(state.synced), Err)
     }
@@ -189,7 +189,7 @@ impl Syncing {
     }
 
     /// Makes everything durable that was appended before the call.
-    pub(super) fn round(&self) -> Result<(), JournalFailure> {
+    pub(super) fn round(&self) -> Result<(), StorageFailure> {
         let round = self.begin_round()?;
         if let Err(failure) = self.sync_all(&round) {
             return Err(self.fail(failure));
@@ -208,7 +208,7 @@ impl Syncing {
     }
 
     /// Ends the journal for good, and gives the failure that did: the first.
-    pub(super) fn fail(&self, failure: JournalFailure) -> JournalFailure {
+    pub(super) fn fail(&self, failure: StorageFailure) -> StorageFailure {
         let first = self.state.lock().failure.get_or_insert(failure).clone();
         self.woken.notify_one();
         self.round_ended.notify_all();
@@ -216,7 +216,7 @@ impl Syncing {
         first
     }
 
-    fn begin_round(&self) -> Result<Round, JournalFailure> {
+    fn begin_round(&self) -> Result<Round, StorageFailure> {
         let mut state = self.state.lock();
         if let Some(failure) = &state.failure {
             return Err(failure.clone());
@@ -231,7 +231,7 @@ impl Syncing {
         })
     }
 
-    fn sync_all(&self, round: &Round) -> Result<(), JournalFailure> {
+    fn sync_all(&self, round: &Round) -> Result<(), StorageFailure> {
         for SegmentFile { name, file } in round.files.iter().map(|file| &**file) {
             asked("sync", name, || file.sync())?;
         }
@@ -284,7 +284,7 @@ pub(crate) enum FlushError {
     TimedOut { timeout: Duration },
     /// The journal has failed.
     #[error(transparent)]
-    Failed(#[from] JournalFailure),
+    Failed(#[from] StorageFailure),
     /// The journal was dropped before.
     #[error("the journal was dropped before it was flushed")]
     Dropped,

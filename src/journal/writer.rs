@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::codec::{ITEMS_OF_A_RECORD, put_event, put_items, put_record};
-use super::durability::{Durability, JournalFailure, asked};
+use super::durability::{Durability, asked};
 use super::frame::{Salt, put_frame};
 use super::record::Record;
 use super::recover::Recovered;
@@ -13,7 +13,7 @@ use super::segment::{HEADER_BYTES, Header, SegmentFile, create_segment, segment_
 use super::sync::{Flush, Reach, Syncing};
 use crate::model::Solve;
 use crate::publish::Watermark;
-use crate::storage::{Storage, StoreError};
+use crate::storage::{Storage, StorageFailure, StoreError};
 use crate::types::{Event, EventSeq, Signal, Timestamp};
 
 /// Room that the buffer of a batch keeps: more than a usual batch needs, little enough to keep for ever.
@@ -157,7 +157,7 @@ impl Journal {
     }
 
     /// What ended the journal, if something did, in the background included.
-    pub(crate) fn failure(&self) -> Option<JournalFailure> {
+    pub(crate) fn failure(&self) -> Option<StorageFailure> {
         self.syncing.failure()
     }
 
@@ -193,7 +193,7 @@ impl Journal {
     ///
     /// # Errors
     /// The failure that ended the journal, then or before. The batch is gone.
-    pub(crate) fn commit(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
+    pub(crate) fn commit(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
         self.put_mark_if_due();
         self.append(through)?;
         if self.options.durability == Durability::Immediate && self.syncing.has_unsynced_facts() {
@@ -211,7 +211,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub(crate) fn rotate(&mut self, through: EventSeq) -> Result<Rotated, JournalFailure> {
+    pub(crate) fn rotate(&mut self, through: EventSeq) -> Result<Rotated, StorageFailure> {
         // Without a mark: the header of the new segment says the same.
         self.append(through)?;
         if self.segment.first_record < self.next_record {
@@ -225,7 +225,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub(crate) fn flush(&mut self, through: EventSeq) -> Result<Flush, JournalFailure> {
+    pub(crate) fn flush(&mut self, through: EventSeq) -> Result<Flush, StorageFailure> {
         self.commit(through)?;
         let round = self.syncing.want();
         if self.thread.is_none() {
@@ -239,7 +239,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub(crate) fn sync_if_due(&mut self, now: Instant) -> Result<(), JournalFailure> {
+    pub(crate) fn sync_if_due(&mut self, now: Instant) -> Result<(), StorageFailure> {
         self.syncing.synced()?;
         let Durability::Interval(interval) = self.options.durability else { return Ok(()) };
         if self.thread.is_some() || !self.syncing.has_unsynced_facts() {
@@ -259,7 +259,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub(crate) fn close(mut self, through: EventSeq) -> Result<(), JournalFailure> {
+    pub(crate) fn close(mut self, through: EventSeq) -> Result<(), StorageFailure> {
         self.append(through)?;
         self.stop_thread();
         self.syncing.round()?;
@@ -292,14 +292,14 @@ impl Journal {
     }
 
     /// Hands the batch to the storage.
-    fn append(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
+    fn append(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
         let appended = self.try_append(through);
         self.batch.clear();
         self.batch.shrink_to(KEPT_BATCH_BYTES);
         appended
     }
 
-    fn try_append(&mut self, through: EventSeq) -> Result<(), JournalFailure> {
+    fn try_append(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
         self.syncing.synced()?;
         if self.batch.is_empty() {
             return Ok(());
@@ -316,7 +316,7 @@ impl Journal {
     }
 
     /// INVARIANT: the batch is empty, as its checksums are those of the present segment.
-    fn begin_segment(&mut self) -> Result<(), JournalFailure> {
+    fn begin_segment(&mut self) -> Result<(), StorageFailure> {
         debug_assert!(self.batch.is_empty(), "what was gathered belongs to the segment before");
         if self.thread.is_none() {
             self.syncing.round()?;

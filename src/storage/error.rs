@@ -55,6 +55,14 @@ pub enum StoreError {
         /// What is missing.
         what: String,
     },
+    /// A record is whole, but nothing that this crate writes has it there.
+    #[error("record {record} of the journal does not fit what comes before it: {what}; please report it")]
+    Inconsistent {
+        /// The number of the record.
+        record: u64,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The store's model has another number of factors than the settings.
     #[error("the store has {stored} factors, the settings {asked}; open it with {stored}, or rebuild it")]
     FactorCount {
@@ -73,6 +81,35 @@ pub enum StoreError {
         /// Of the settings.
         asked: Option<f64>,
     },
+}
+
+/// What a storage could not do for a running engine, in a form that can be kept and compared.
+///
+/// It ends the journal: from then on nothing is written to it any more. A sync that failed is never tried again:
+/// the system may have dropped what it could not write, and would then say that all is well.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{operation} of {file} failed: {message}")]
+#[non_exhaustive]
+pub struct StorageFailure {
+    /// What the storage was asked for: `"create"`, `"write"` or `"sync"`.
+    pub operation: &'static str,
+    /// Of which file, or `"directory"`.
+    pub file: String,
+    /// The kind of error.
+    pub kind: io::ErrorKind,
+    /// What the system said.
+    pub message: String,
+}
+
+impl StorageFailure {
+    pub(crate) fn new(
+        operation: &'static str,
+        file: impl Into<String>,
+        kind: io::ErrorKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { operation, file: file.into(), kind, message: message.into() }
+    }
 }
 
 impl StoreError {

@@ -16,6 +16,6 @@ mod tests;
 mod traits;
 
 pub use dir::DirStorage;
-pub use error::StoreError;
+pub use error::{StorageFailure, StoreError};
 pub use memory::MemoryStorage;
 pub use traits::{AppendFile, ReadFile, Storage, StorageLock};

@@ -3,6 +3,7 @@
 mod bytes;
 mod lists;
 mod oracle;
+mod replay;
 
 use std::time::Duration;
 

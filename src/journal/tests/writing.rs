@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use super::disk::{Fault, TestDisk};
 use super::*;
-use crate::journal::JournalFailure;
 use crate::journal::codec::ITEMS_OF_A_RECORD;
+use crate::storage::StorageFailure;
 use crate::types::ItemId;
 
 #[test]
@@ -185,7 +185,7 @@ fn after_a_failure_nothing_is_written_and_every_call_gives_it() {
     }
 }
 
-fn assert_all_fail(journal: &mut Journal, failure: &JournalFailure) {
+fn assert_all_fail(journal: &mut Journal, failure: &StorageFailure) {
     assert_eq!(journal.commit(seq(3)).as_ref(), Err(failure));
     assert_eq!(journal.rotate(seq(3)).as_ref(), Err(failure));
     assert_eq!(journal.flush(seq(3)).err().as_ref(), Some(failure));

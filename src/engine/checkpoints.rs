@@ -1,0 +1,247 @@
+//! Checkpoints while the engine runs: the freeze before one, the clean-up after it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::open::{self, new_store_id};
+use super::writer::Writer;
+use crate::checkpoint::{
+    self, CheckpointError, CheckpointReport, Position, Snapshot, StateDigest, StateParts,
+};
+use crate::journal::{self, Flush, FlushError, Record};
+use crate::publish::{Freeze, Watermark};
+use crate::storage::{Storage, StoreError};
+use crate::types::EventSeq;
+
+/// Checkpoints that are kept: should the latest be damaged, there is one before it.
+const KEPT_CHECKPOINTS: usize = 2;
+
+/// A checkpoint under way.
+#[derive(Debug)]
+pub(super) struct Checkpointing {
+    pub(super) cancelled: Arc<AtomicBool>,
+}
+
+/// What writes one checkpoint, on a thread of its own.
+#[derive(Debug)]
+pub(super) struct CheckpointJob {
+    snapshot: Snapshot,
+    cancelled: Arc<AtomicBool>,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// The engine's own store, which is cleaned up after it.
+    Own { storage: Arc<dyn Storage>, segment_is_there: Flush, keep_journal: bool, erasing: Option<Erasing> },
+    /// Another place, where it stands alone.
+    Backup(Arc<dyn Storage>),
+}
+
+/// What was forgotten before this event is gone from the storage once the checkpoint is done.
+#[derive(Debug)]
+struct Erasing {
+    through: EventSeq,
+    erased: Arc<Watermark>,
+}
+
+impl Writer {
+    /// Whether a checkpoint is due, or somebody who was forgotten waits to be erased.
+    pub(super) fn wants_checkpoint(&mut self) -> bool {
+        if !self.may_checkpoint() {
+            return false;
+        }
+        let now = self.now();
+        let (Some(store), Some(journal)) = (&self.store, &self.journal) else { return false };
+        let waits_for_erasure = self.to_erase.is_some()
+            && self.erasure_failed_at.is_none_or(|at| {
+                const PAUSE: Duration = Duration::from_secs(10);
+                now.saturating_since(at) >= PAUSE
+            });
+        waits_for_erasure || store.wants_checkpoint(journal.last_record(), self.generation.id.get(), now)
+    }
+
+    /// One reader of all users at a time, and users of one generation.
+    pub(super) fn may_checkpoint(&self) -> bool {
+        self.freeze.is_none() && self.to_refold.is_empty() && self.check_writable().is_ok()
+    }
+
+    /// Freezes the input of a checkpoint: of the store, or into `backup`. The job runs elsewhere.
+    pub(super) fn begin_checkpoint(
+        &mut self,
+        backup: Option<Arc<dyn Storage>>,
+    ) -> Result<CheckpointJob, CheckpointError> {
+        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a freeze");
+        debug_assert!(self.may_checkpoint(), "whoever begins one has asked");
+        self.log(|| Record::Settled);
+        self.settle();
+        let now = self.now();
+        let (position, target) = match backup {
+            Some(storage) => {
+                self.commit()?;
+                // A store of its own, that goes on by itself.
+                let alone = Position { store_id: new_store_id(), record: 0, segment: 1, continues: false };
+                (alone, Target::Backup(storage))
+            }
+            None => self.begin_own(now)?,
+        };
+        let freeze = Arc::new(Freeze::new(self.seq));
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.freeze = Some(Arc::clone(&freeze));
+        self.checkpointing = Some(Checkpointing { cancelled: Arc::clone(&cancelled) });
+        self.shared.user_ids.freeze();
+        self.shared.item_ids.freeze();
+        let snapshot = Snapshot {
+            position,
+            settings: self.settings.learning.clone(),
+            seq: self.seq,
+            stream_time: self.stream_time,
+            taken_at: now,
+            last_freeze: self.last_freeze,
+            norm_of_model: self.norm_of_model,
+            shared: Arc::clone(&self.shared),
+            freeze,
+            n_users: self.shared.user_ids.len(),
+            n_items: self.shared.item_ids.len(),
+            generation: Arc::clone(&self.generation),
+            items: self.generation.items.load(),
+            running: self.gramians.as_ref().map(super::gramians::Gramians::to_parts),
+            item_records: self.by_item.records(),
+            items_to_fold: self.items_to_fold.clone(),
+            dedupe: self.dedupe.clone(),
+            actions: self.actions.clone(),
+            source_offsets: self.source_offsets.clone(),
+        };
+        Ok(CheckpointJob { snapshot, cancelled, target })
+    }
+
+    fn begin_own(&mut self, now: crate::types::Timestamp) -> Result<(Position, Target), CheckpointError> {
+        let (Some(store), Some(journal)) = (&mut self.store, &mut self.journal) else {
+            return Err(CheckpointError::NoStore);
+        };
+        let begun = journal.rotate(self.seq).and_then(|rotated| Ok((rotated, journal.flush(self.seq)?)));
+        let store_id = journal.store_id();
+        let (rotated, segment_is_there) = match begun {
+            Ok(begun) => begun,
+            Err(failure) => {
+                self.journal_failed(&failure);
+                return Err(failure.into());
+            }
+        };
+        store.checkpoint_begun(rotated.last_record, self.generation.id.get(), now);
+        let position =
+            Position { store_id, record: rotated.last_record, segment: rotated.segment, continues: true };
+        let erasing = self.to_erase.map(|through| Erasing { through, erased: Arc::clone(&self.erased) });
+        let (storage, keep_journal) = (Arc::clone(&store.storage), store.keep_journal);
+        Ok((position, Target::Own { storage, segment_is_there, keep_journal, erasing }))
+    }
+
+    /// Takes note of what became of a checkpoint.
+    pub(super) fn end_checkpoint(&mut self, result: &Result<CheckpointReport, CheckpointError>) {
+        self.checkpointing = None;
+        self.freeze = None;
+        self.shared.user_ids.thaw();
+        self.shared.item_ids.thaw();
+        if self.to_erase.is_some_and(|through| self.erased.reached() >= through) {
+            self.to_erase = None;
+        }
+        self.erasure_failed_at = None;
+        match result {
+            Ok(report) => self.meters.checkpoint_written(report),
+            Err(error) => {
+                self.erasure_failed_at = Some(self.now());
+                self.meters.checkpoint_failed(error);
+            }
+        }
+    }
+
+    /// Asks a running checkpoint to stop at its next section.
+    pub(super) fn cancel_checkpoint(&self) {
+        if let Some(checkpointing) = &self.checkpointing {
+            checkpointing.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The hash of everything known. Brings sums up to date, so it is an act of its own.
+    pub(super) fn digest(&mut self) -> StateDigest {
+        self.log(|| Record::Settled);
+        self.settle();
+        let running = self.gramians.as_ref().map(super::gramians::Gramians::to_parts);
+        StateDigest::of(&StateParts {
+            shared: &self.shared,
+            freeze: None,
+            n_users: self.shared.user_ids.len(),
+            n_items: self.shared.item_ids.len(),
+            generation: Arc::clone(&self.generation),
+            items: self.generation.items.load(),
+            running: running.as_ref(),
+            item_records: &self.by_item.records(),
+            dedupe: &self.dedupe,
+            actions: &self.actions,
+            source_offsets: &self.source_offsets,
+        })
+    }
+}
+
+impl CheckpointJob {
+    /// Writes the checkpoint, then removes what it makes superfluous. Blocks for as long as the storage does.
+    pub(super) fn run(self) -> Result<CheckpointReport, CheckpointError> {
+        match &self.target {
+            Target::Backup(storage) => {
+                let _lock = open::lock(&**storage)?;
+                if let Some(file) = storage.list().map_err(StoreError::io("list", "the backup"))?.pop() {
+                    return Err(CheckpointError::NotEmpty { file });
+                }
+                checkpoint::write(&self.snapshot, &**storage, &self.cancelled)
+            }
+            Target::Own { storage, segment_is_there, keep_journal, erasing } => {
+                // INVARIANT: the segment that a checkpoint goes on with is there for good before it is.
+                segment_is_there.wait(Duration::MAX).map_err(flush_error)?;
+                let report = checkpoint::write(&self.snapshot, &**storage, &self.cancelled)?;
+                let keep_journal = *keep_journal && erasing.is_none();
+                let n_kept = if erasing.is_some() {
+                    // With those before it goes the way back, so it had better be whole.
+                    checkpoint::verify(&**storage, &report.file)?;
+                    1
+                } else {
+                    KEPT_CHECKPOINTS
+                };
+                remove_older(&**storage, n_kept, keep_journal)?;
+                if let Some(Erasing { through, erased }) = erasing {
+                    erased.advance(*through);
+                }
+                Ok(report)
+            }
+        }
+    }
+}
+
+/// Removes the checkpoints before the last `n_kept`, and the segments that none of those needs.
+fn remove_older(storage: &dyn Storage, n_kept: usize, keep_journal: bool) -> Result<(), StoreError> {
+    let checkpoints = checkpoint::list(storage)?;
+    let (kept, superfluous) = checkpoints.split_at(n_kept.min(checkpoints.len()));
+    for file in superfluous {
+        storage.remove(&file.name).map_err(StoreError::io("remove", &file.name))?;
+    }
+    if let Some(oldest) = kept.last()
+        && !keep_journal
+        && superfluous_segments(kept.len(), n_kept)
+    {
+        let needed_from = checkpoint::head(storage, &oldest.name)?.position.segment;
+        journal::remove_segments_before(storage, needed_from)?;
+    }
+    storage.sync_directory().map_err(StoreError::io("sync", "directory"))
+}
+
+/// As long as there are fewer checkpoints than are kept, the journal stands in for the missing ones.
+fn superfluous_segments(n_there: usize, n_kept: usize) -> bool {
+    n_there == n_kept
+}
+
+fn flush_error(error: FlushError) -> CheckpointError {
+    match error {
+        FlushError::Failed(failure) => CheckpointError::Journal(failure),
+        FlushError::TimedOut { .. } | FlushError::Dropped => CheckpointError::Cancelled,
+    }
+}

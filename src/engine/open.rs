@@ -1,0 +1,216 @@
+//! From a store to an engine that goes on where the last one ended.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::builder::{BuildError, Policies, Settings};
+use super::replay::Replay;
+use super::store::{CheckpointEvery, Store, StoreSettings};
+use super::writer::Writer;
+use crate::checkpoint::{self, Restored};
+use crate::journal::{Journal, JournalOptions, Origin, Record, Replay as JournalReplay, SyncOn};
+use crate::model::LearningSettings;
+use crate::storage::{Storage, StorageLock, StoreError};
+use crate::types::Timestamp;
+
+/// What opening a store has found and done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// The checkpoint it began with; `None` if there was none.
+    pub checkpoint: Option<String>,
+    /// Later checkpoints that could not be read, and why.
+    pub skipped_checkpoints: Vec<(String, String)>,
+    /// Records of the journal that were replayed after it.
+    pub records: u64,
+    /// Those of them that were events.
+    pub events: u64,
+    /// Sweeps that were trained once more.
+    pub sweeps: u64,
+    /// Whether a sweep was under way when the journal ended; it was given up.
+    pub interrupted_sweep: bool,
+    /// What a power cut or a kill had left unfinished at the end of the journal. It was cut off.
+    pub torn: Option<TornTail>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// The unfinished end of a journal. Nothing of it had been made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TornTail {
+    /// The file.
+    pub file: String,
+    /// Where the unfinished part began.
+    pub offset: u64,
+    /// How many bytes were cut off, those of later files included.
+    pub n_bytes: u64,
+    /// Whole events among them.
+    pub n_events: u64,
+}
+
+/// What the builder knows of a store and its upkeep.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) store: StoreSettings,
+    pub(super) every: CheckpointEvery,
+    pub(super) keep_journal: bool,
+    pub(super) segment_bytes: u64,
+    pub(super) sync_on: SyncOn,
+}
+
+/// Opens the store, or begins one that is empty. What is refused is left as it was.
+pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writer, BuildError> {
+    let began = Instant::now();
+    let storage = Arc::clone(&opening.store.storage);
+    let lock = lock(&*storage)?;
+    let asked = settings.learning.clone();
+    let found = newest_checkpoint(&*storage, &settings)?;
+    let mut report = RecoveryReport {
+        checkpoint: found.restored.as_ref().map(|(name, _)| name.clone()),
+        skipped_checkpoints: found.skipped,
+        records: 0,
+        events: 0,
+        sweeps: 0,
+        interrupted_sweep: false,
+        torn: None,
+        duration: Duration::ZERO,
+    };
+    let (origin, mut writer) = match found.restored {
+        None => (Origin::Start, Writer::new(settings, policies)),
+        Some((_, restored)) => {
+            check_for_life(&restored.settings, &asked)?;
+            let position = restored.position;
+            let origin = Origin::Checkpoint {
+                store_id: position.store_id,
+                record: position.record,
+                segment: position.continues.then_some(position.segment),
+            };
+            (origin, Writer::restored(settings, policies, *restored))
+        }
+    };
+
+    let mut records = match JournalReplay::begin(Arc::clone(&storage), origin) {
+        Ok(records) => records,
+        // Without the checkpoint that is damaged, the journal would have to reach back further.
+        Err(error) => return Err(found.damage.unwrap_or(error).into()),
+    };
+    let mut replay = Replay::new(&mut writer);
+    while let Some((number, record)) = records.next_record()? {
+        report.records += 1;
+        report.events += u64::from(matches!(record, Record::Event(_)));
+        report.sweeps += u64::from(matches!(record, Record::Published { .. }));
+        if let Record::Settings(stored) = &record {
+            check_for_life(stored, &asked)?;
+        }
+        replay
+            .record(record)
+            .map_err(|error| StoreError::Inconsistent { record: number, what: error.to_string() })?;
+    }
+    report.interrupted_sweep = replay.finish();
+    let recovered = records.finish()?;
+    if recovered.store_id.is_none()
+        && let Some(damage) = found.damage
+    {
+        return Err(damage.into());
+    }
+    report.torn = recovered.torn.as_ref().map(|cut| TornTail {
+        file: cut.file.clone(),
+        offset: cut.offset,
+        n_bytes: cut.n_bytes,
+        n_events: cut.n_events,
+    });
+
+    // Nothing refuses the store from here on; only now is anything written to it.
+    checkpoint::remove_unfinished(&*storage)?;
+    let options = JournalOptions {
+        durability: opening.store.durability,
+        segment_bytes: opening.segment_bytes,
+        sync_on: opening.sync_on,
+    };
+    let is_new = recovered.store_id.is_none();
+    let journal = Journal::open(Arc::clone(&storage), &recovered, writer.seq, new_store_id(), options)?;
+    let (last_record, now) = (journal.last_record(), writer.now());
+    writer.journal = Some(journal);
+    writer.store = Some(Store {
+        storage,
+        every: opening.every,
+        keep_journal: opening.keep_journal,
+        last_record: last_record.saturating_sub(report.records),
+        last_sweeps: 0,
+        last_at: now,
+        _lock: lock,
+    });
+    if report.interrupted_sweep {
+        writer.log(|| Record::NotPublished { reason: "the engine ended before".to_owned() });
+    }
+    if is_new || writer.settings.learning != asked {
+        writer.log(|| Record::Settings(asked.clone()));
+        writer.perform_settings(asked);
+    }
+    writer.commit().map_err(BuildError::Journal)?;
+    writer.shared.applied.advance(writer.seq);
+    report.duration = began.elapsed();
+    writer.recovered(report);
+    Ok(writer)
+}
+
+pub(super) fn lock(storage: &dyn Storage) -> Result<Box<dyn StorageLock>, StoreError> {
+    storage.lock().map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            StoreError::InUse
+        } else {
+            StoreError::io("lock", "the store")(error)
+        }
+    })
+}
+
+/// What there is of checkpoints.
+#[derive(Debug)]
+struct Found {
+    restored: Option<(String, Box<Restored>)>,
+    /// Later ones that are damaged.
+    skipped: Vec<(String, String)>,
+    damage: Option<StoreError>,
+}
+
+/// The newest checkpoint that can be read. One that is damaged is passed over for the one before it; whether the
+/// journal reaches back so far is found out when it is read.
+fn newest_checkpoint(storage: &dyn Storage, settings: &Settings) -> Result<Found, StoreError> {
+    let mut found = Found { restored: None, skipped: Vec::new(), damage: None };
+    for file in checkpoint::list(storage)? {
+        match checkpoint::read(storage, &file.name, &settings.limits, settings.path) {
+            Ok(restored) => {
+                found.restored = Some((file.name, Box::new(restored)));
+                break;
+            }
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(file.name, %error, "a checkpoint is passed over");
+                found.skipped.push((file.name, error.to_string()));
+                found.damage.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// What can never change in a store.
+fn check_for_life(stored: &LearningSettings, asked: &LearningSettings) -> Result<(), StoreError> {
+    let (n_stored, n_asked) = (stored.als.n_factors(), asked.als.n_factors());
+    if n_stored != n_asked {
+        return Err(StoreError::FactorCount { stored: n_stored, asked: n_asked });
+    }
+    let (stored, asked) = (stored.weighing.decay.half_life_ms(), asked.weighing.decay.half_life_ms());
+    if stored.map(f64::to_bits) != asked.map(f64::to_bits) {
+        return Err(StoreError::HalfLife { stored, asked });
+    }
+    Ok(())
+}
+
+/// A number that no other store has: what keys the maps of the standard library is random.
+pub(super) fn new_store_id() -> u64 {
+    RandomState::new().hash_one(Timestamp::default())
+}

@@ -1,0 +1,160 @@
+//! Opening a store gives every byte of the state again, whatever plug-ins, threads and instructions there were.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::{builder, clock, events, vectors_of_users};
+use crate::checkpoint::StateDigest;
+use crate::engine::{EngineBuilder, Health, ManualEngine};
+use crate::journal::Durability;
+use crate::kernel::{SimdPath, SplitMix64};
+use crate::storage::{MemoryStorage, Storage};
+use crate::training::TrainingError;
+use crate::types::{ActionKind, Event, ManualClock, Signal};
+
+/// A weigher that no replay could ask again: it draws lots.
+fn weighing_by_lot(builder: EngineBuilder) -> EngineBuilder {
+    let drawn = Arc::new(AtomicU64::new(0));
+    builder.weigh_with(move |facts| {
+        let mut random = SplitMix64::at(9, drawn.fetch_add(1, Ordering::Relaxed));
+        let sign = if matches!(facts.action, ActionKind::Skip) { -0.5 } else { 1.0 };
+        #[expect(clippy::cast_possible_truncation, reason = "a confidence for a test")]
+        Signal::new(sign, 4.0 * random.uniform() as f32).expect("in range")
+    })
+}
+
+/// A copy of all files, as a crash of the process would leave them.
+fn copy(storage: &MemoryStorage) -> MemoryStorage {
+    let copy = MemoryStorage::new();
+    for name in storage.list().expect("in memory") {
+        copy.insert(name.clone(), storage.contents(&name).expect("listed"));
+    }
+    copy
+}
+
+fn open(builder: EngineBuilder, storage: &MemoryStorage) -> ManualEngine {
+    let builder = builder.store_in(storage.clone(), Durability::Buffered).journal_segment_bytes(20_000);
+    builder.open_manual().expect("a whole store")
+}
+
+/// Everything that can happen to an engine, some of it a few times.
+fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::ops::Range<u64>) {
+    for round in rounds {
+        let seed = 100 * seed + round;
+        for event in events(seed, 400, 60 + 20 * round as usize, 50 + 10 * round as usize) {
+            engine.apply(event).expect("well formed");
+            if seed % 2 == 0 {
+                engine.pump();
+                clock.advance(Duration::from_millis(3));
+            }
+        }
+        engine.pump();
+        clock.advance(Duration::from_secs(1));
+        engine.pump();
+        if round == 2 {
+            // A sweep that gives nothing.
+            let job = engine.writer.begin_sweep();
+            drop(job);
+            let refused = engine.writer.end_sweep(Err(TrainingError::Panicked { message: "a lie".to_owned() }));
+            assert!(refused.is_err());
+        } else {
+            engine.sweep().expect("there is something to learn");
+        }
+        engine.import(events(seed + 10, 300, 90, 90));
+        engine.add_items([format!("unheard-{round}")]).expect("room");
+        // A sweep during which much happens.
+        let job = engine.writer.begin_sweep();
+        for event in events(seed + 20, 300, 90, 90) {
+            engine.apply(event.key(format!("key-{round}-{}", seed % 7))).expect("well formed");
+            engine.pump();
+            clock.advance(Duration::from_millis(3));
+        }
+        engine.import(events(seed + 30, 200, 90, 90));
+        engine.forget_user(3 + round);
+        engine.forget_item(5 + round);
+        engine.merge_users(20 + round, 40 + round);
+        engine.merge_users(25 + round, format!("somebody-new-{round}"));
+        let pool = Arc::clone(&engine.writer.pool);
+        let candidate = job.run(&pool);
+        engine.writer.end_sweep(candidate).expect("a sound candidate");
+        // Events and imports reach some before they are brought into the generation.
+        engine.import(events(seed + 40, 100, 90, 90));
+        engine.apply(Event::like(7, "late")).expect("well formed");
+        engine.pump();
+        while engine.writer.refold_some() {}
+        engine.fold_items();
+    }
+}
+
+/// The state after a run of which `seed` decides, with a checkpoint after round `checkpoint_after`.
+fn state_and_store(seed: u64, checkpoint_after: Option<u64>) -> (StateDigest, Vec<Vec<u32>>, MemoryStorage) {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let mut engine = open(weighing_by_lot(builder(&clock)), &storage);
+    for round in 0..4 {
+        live(&mut engine, &clock, seed, round..round + 1);
+        if checkpoint_after == Some(round) {
+            engine.checkpoint().expect("in memory");
+        }
+    }
+    let (digest, vectors) = (engine.digest(), vectors_of_users(&engine));
+    engine.flush().expect("in memory");
+    let left = copy(&storage);
+    (digest, vectors, left)
+}
+
+#[test]
+fn the_journal_alone_gives_every_byte_again() {
+    for seed in 1..=2 {
+        let (digest, vectors, storage) = state_and_store(seed, None);
+        for path in SimdPath::available() {
+            for threads in [1, 2, 8] {
+                let storage = copy(&storage);
+                let mut again = open(builder(&clock()).threads(threads).simd_path(path), &storage);
+                assert_eq!(again.digest(), digest, "{threads} threads, {path}");
+                assert_eq!(vectors_of_users(&again), vectors);
+                let Health::Serving { recovery: Some(recovery), .. } = again.health() else {
+                    panic!("{:?}", again.health());
+                };
+                assert_eq!(recovery.checkpoint, None);
+                assert!(recovery.sweeps == 7 && recovery.events > 1_000, "{recovery:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_and_the_rest_of_the_journal_give_every_byte_again() {
+    for (seed, after) in [(1, 0), (2, 1), (1, 2), (2, 3)] {
+        let (digest, vectors, storage) = state_and_store(seed, Some(after));
+        for path in SimdPath::available() {
+            for threads in [1, 2, 8] {
+                let mut again = open(builder(&clock()).threads(threads).simd_path(path), &copy(&storage));
+                assert_eq!(again.digest(), digest, "checkpoint after {after}, {threads} threads, {path}");
+                assert_eq!(vectors_of_users(&again), vectors);
+                let Health::Serving { recovery: Some(recovery), .. } = again.health() else {
+                    panic!("{:?}", again.health());
+                };
+                assert!(recovery.checkpoint.is_some());
+            }
+        }
+    }
+}
+
+#[test]
+fn an_engine_goes_on_as_if_it_had_never_been_closed() {
+    let (clock_a, clock_b) = (clock(), clock());
+    let (storage_a, storage_b) = (MemoryStorage::new(), MemoryStorage::new());
+    let mut never_closed = open(builder(&clock_a), &storage_a);
+    for round in 0..3 {
+        live(&mut never_closed, &clock_a, 5, round..round + 1);
+        let mut reopened = open(builder(&clock_b), &storage_b);
+        live(&mut reopened, &clock_b, 5, round..round + 1);
+        assert_eq!(reopened.digest(), never_closed.digest(), "round {round}");
+        assert_eq!(vectors_of_users(&reopened), vectors_of_users(&never_closed));
+        if round == 1 {
+            never_closed.checkpoint().expect("in memory");
+            reopened.checkpoint().expect("in memory");
+        }
+    }
+}
