@@ -49,10 +49,8 @@ fn survives(durability: Durability, sync_on: SyncOn, seed: u64) {
 }
 
 fn tag_of(number: u64, record: &Record) -> Option<(u64, u64)> {
-    match record {
-        Record::Event(event) => Some((number, event.event.user().as_u64().expect("ids are numbers"))),
-        _ => None,
-    }
+    let Record::Event(event) = record else { return None };
+    Some((number, event.event.user().as_u64().expect("ids are numbers")))
 }
 
 #[test]
