@@ -9,5 +9,8 @@ pub mod concurrency {}
 #[doc = include_str!("numerics.md")]
 pub mod numerics {}
 
+#[doc = include_str!("formats.md")]
+pub mod formats {}
+
 #[doc = include_str!("glossary.md")]
 pub mod glossary {}

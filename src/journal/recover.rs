@@ -1,11 +1,13 @@
 //! Reading a journal back when a store is opened.
 
+use std::io;
 use std::sync::Arc;
 
 use super::cut::Cut;
 use super::judge::Verdict;
 use super::origin::Origin;
 use super::record::Record;
+use super::segment::read_file;
 use super::walk::{BadPlace, Step, Walk};
 use crate::storage::{Storage, StoreError};
 
@@ -91,11 +93,32 @@ impl Recovered {
         if let Some(torn) = &self.torn {
             torn.apply(storage)?;
         }
-        // What a killed process had written may be in the system's memory alone. Cutting a file to the length it
-        // has makes it durable.
         for (name, n_bytes) in &self.unproven {
-            storage.truncate(name, *n_bytes).map_err(StoreError::io("sync", name))?;
+            rewrite(storage, name, *n_bytes)?;
         }
-        Ok(())
+        // Before the header of the next segment says so.
+        storage.sync_directory().map_err(StoreError::io("sync", "directory"))
     }
+}
+
+/// Writes a segment anew, durably.
+///
+/// What a killed process had written may be in the system's memory alone. Syncing it would not do: had a sync of
+/// that process failed, the system may take what it could not write for written.
+fn rewrite(storage: &dyn Storage, name: &str, n_bytes: u64) -> Result<(), StoreError> {
+    let mut bytes = read_file(storage, name)?;
+    bytes.truncate(usize::try_from(n_bytes).expect("it has been in memory"));
+    let copy = format!("{name}.copy");
+    // One of an earlier opening that was interrupted here.
+    match storage.remove(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(StoreError::io("remove", copy)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let file = storage.create(&copy).map_err(StoreError::io("create", &copy))?;
+    file.append(&bytes).map_err(StoreError::io("write", &copy))?;
+    file.sync().map_err(StoreError::io("sync", &copy))?;
+    drop(file);
+    storage.rename(&copy, name).map_err(StoreError::io("rename", copy))
 }

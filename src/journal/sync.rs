@@ -56,9 +56,16 @@ struct State {
     rounds_ended: u64,
     /// Set once and for good.
     failure: Option<StorageFailure>,
-    is_stopping: bool,
+    life: Life,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Running,
+    /// The thread is to end.
+    Stopping,
     /// Nobody will do another round.
-    is_over: bool,
+    Over,
 }
 
 impl State {
@@ -93,8 +100,7 @@ impl Syncing {
             rounds_begun: 0,
             rounds_ended: 0,
             failure: None,
-            is_stopping: false,
-            is_over: false,
+            life: Life::Running,
         };
         let state = Mutex::new(state);
         Self { storage, durable, interval, state, woken: Condvar::new(), round_ended: Condvar::new() }
@@ -177,13 +183,13 @@ impl Syncing {
 
     /// Ends [`run`](Self::run), at the end of the round it is in.
     pub(super) fn stop(&self) {
-        self.state.lock().is_stopping = true;
+        self.state.lock().life = Life::Stopping;
         self.woken.notify_one();
     }
 
     /// Says that there will be no more rounds; whoever waits learns of it.
     pub(super) fn end(&self) {
-        self.state.lock().is_over = true;
+        self.state.lock().life = Life::Over;
         self.round_ended.notify_all();
         self.durable.close();
     }
@@ -246,7 +252,7 @@ impl Syncing {
         let mut due = None;
         let mut state = self.state.lock();
         loop {
-            if state.is_stopping || state.failure.is_some() {
+            if state.life != Life::Running || state.failure.is_some() {
                 return false;
             }
             if state.is_wanted {
@@ -306,7 +312,7 @@ impl Flush {
             if let Some(failure) = &state.failure {
                 return Err(FlushError::Failed(failure.clone()));
             }
-            if state.is_over {
+            if state.life == Life::Over {
                 return Err(FlushError::Dropped);
             }
             match deadline {

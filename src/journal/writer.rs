@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::codec::{ITEMS_OF_A_RECORD, put_event, put_items, put_record};
 use super::durability::{Durability, asked};

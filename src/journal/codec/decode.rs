@@ -8,7 +8,7 @@ use crate::journal::record::{EventRecord, Record};
 use crate::model::{Decay, LearningSettings, Saturation, Solve, Weighing};
 use crate::storage::bytes::{DecodeError, TakeBytes};
 use crate::types::{
-    Context, Event, GenerationId, IdempotencyKey, ItemId, MAX_ID_BYTES, Signal, Timestamp, UserId, UtcOffset,
+    Context, Event, GenerationId, IdempotencyKey, ItemId, MAX_ID_BYTES, Signal, UserId, UtcOffset,
 };
 
 /// Bytes of the shortest id: a 0 and a number of one byte, or a length and one byte of text.

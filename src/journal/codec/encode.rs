@@ -4,7 +4,10 @@ use super::{action, event_flag, extra_flag, kind, saturation};
 use crate::journal::record::{EventRecord, Record};
 use crate::model::{LearningSettings, Saturation, Solve};
 use crate::storage::bytes::PutBytes;
-use crate::types::{Action, ActionKind, Event, IdempotencyKey, ItemId, Played, Signal, Timestamp, UserId};
+use crate::types::{
+    Action, ActionKind, Activity, Device, Event, IdempotencyKey, ItemId, Played, SessionId, Signal,
+    Timestamp, UserId,
+};
 
 /// Items in one record of added items at most: with the longest of ids they stay below the longest payload.
 pub(in crate::journal) const ITEMS_OF_A_RECORD: usize = 4_000;
@@ -13,7 +16,7 @@ pub(in crate::journal) const ITEMS_OF_A_RECORD: usize = 4_000;
 pub(in crate::journal) fn put_record(bytes: &mut Vec<u8>, record: &Record) {
     match record {
         Record::Event(EventRecord { event, at, signal, solve }) => {
-            put_event(bytes, event, *at, *signal, *solve)
+            put_event(bytes, event, *at, *signal, *solve);
         }
         Record::AddItems(items) => put_items(bytes, items),
         Record::ForgetUser(user) => {
@@ -153,9 +156,9 @@ fn put_extras(bytes: &mut Vec<u8>, event: &Event) {
         bytes.put_signed(i64::from(offset.minutes()));
     }
     let names = [
-        (extra_flag::ACTIVITY, context.activity.as_ref().map(|name| name.as_str())),
-        (extra_flag::DEVICE, context.device.as_ref().map(|name| name.as_str())),
-        (extra_flag::SESSION, context.session.as_ref().map(|name| name.as_str())),
+        (extra_flag::ACTIVITY, context.activity.as_ref().map(Activity::as_str)),
+        (extra_flag::DEVICE, context.device.as_ref().map(Device::as_str)),
+        (extra_flag::SESSION, context.session.as_ref().map(SessionId::as_str)),
     ];
     for (flag, name) in names {
         if let Some(name) = name {

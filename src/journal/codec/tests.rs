@@ -75,7 +75,7 @@ fn event() -> impl Strategy<Value = EventRecord> {
         };
         event = if given { event.at(at) } else { event };
         event = context.into_iter().fold(event, Event::context);
-        event = key.into_iter().fold(event, |event, key| event.key(key));
+        event = key.into_iter().fold(event, Event::key);
         let signal = signal.map(|(preference, confidence)| {
             Signal::new(preference, confidence).expect("the ranges are those of a signal")
         });
@@ -210,7 +210,9 @@ fn values_out_of_range_are_refused() {
 fn settings_out_of_range_are_refused() {
     let good = |n_factors: u8, half_life: f64| {
         let mut bytes = vec![kind::SETTINGS, n_factors];
-        [0.1_f32, 0.2, 1.0].iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+        for value in [0.1_f32, 0.2, 1.0] {
+            bytes.extend(value.to_le_bytes());
+        }
         bytes.extend(7_u64.to_le_bytes());
         bytes.push(1);
         bytes.extend(half_life.to_le_bytes());

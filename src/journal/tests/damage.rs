@@ -23,12 +23,11 @@ fn small_journal() -> (MemoryStorage, Vec<(u64, Record)>) {
     (storage, records)
 }
 
-/// The two segments, and which record the first mark of the second covers.
+/// The last record that the mark covers.
 fn marked(records: &[(u64, Record)]) -> u64 {
-    let mark = records.iter().find_map(|(_, record)| match record {
-        Record::Synced { through } => Some(*through),
-        _ => None,
-    });
+    let mark = records
+        .iter()
+        .find_map(|(_, record)| if let Record::Synced { through } = record { Some(*through) } else { None });
     mark.expect("there is a mark")
 }
 

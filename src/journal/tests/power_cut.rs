@@ -1,4 +1,4 @@
-use super::disk::TestDisk;
+use super::disk::{Fault, TestDisk};
 use super::*;
 use crate::kernel::SplitMix64;
 
@@ -49,10 +49,8 @@ fn survives(durability: Durability, sync_on: SyncOn, seed: u64) {
 }
 
 fn tag_of(number: u64, record: &Record) -> Option<(u64, u64)> {
-    match record {
-        Record::Event(event) => Some((number, event.event.user().as_u64().expect("ids are numbers"))),
-        _ => None,
-    }
+    let Record::Event(event) = record else { return None };
+    Some((number, event.event.user().as_u64().expect("ids are numbers")))
 }
 
 #[test]
@@ -68,5 +66,51 @@ fn what_was_durable_survives_any_power_cut() {
 fn a_power_cut_in_the_middle_of_background_syncs_is_no_damage() {
     for seed in 0..100 {
         survives(Durability::Interval(Duration::ZERO), SyncOn::OwnThread, seed);
+    }
+}
+
+#[test]
+fn a_power_cut_while_a_store_is_opened_loses_nothing_and_is_no_damage() {
+    for seed in 0..60 {
+        let disk = TestDisk::new();
+        let options =
+            JournalOptions { segment_bytes: 100, ..options(Durability::Buffered, SyncOn::OwnThread) };
+        let mut journal = new_journal(Arc::new(disk.clone()), options);
+        let held = disk.hold_syncs();
+        for nth in 1..=12 {
+            commit_event(&mut journal, nth);
+        }
+        let torn = disk.after_power_cut(seed);
+        drop(held);
+        drop(journal);
+        for fuel in 0..30 {
+            let disk = TestDisk::holding(&torn);
+            disk.stop_after(fuel);
+            let opened = open(Arc::new(disk.clone()), inline(Durability::Buffered));
+            let promised = opened.as_ref().map_or(0, |(_, recovered)| recovered.last_record);
+            drop(opened);
+            let after = disk.after_power_cut(seed + fuel);
+            let (_, recovered) = open(Arc::new(after), inline(Durability::Buffered))
+                .unwrap_or_else(|error| panic!("seed {seed}, fuel {fuel}: {error}"));
+            assert!(recovered.last_record >= promised, "seed {seed}, fuel {fuel}");
+        }
+    }
+}
+
+#[test]
+fn what_a_failed_sync_may_have_lost_is_written_anew_when_the_store_is_opened() {
+    let disk = TestDisk::new();
+    let mut journal = new_journal(Arc::new(disk.clone()), inline(Durability::Immediate));
+    record_event(&mut journal, 1);
+    disk.fail(Fault::Sync);
+    journal.commit(seq(1)).expect_err("the sync fails");
+    disk.fail(Fault::None);
+    drop(journal);
+    // The event is still to be seen, so it is taken in; then it must be there for good.
+    let (journal, recovered) = open(Arc::new(disk.clone()), inline(Durability::Immediate)).expect("it opens");
+    assert_eq!((recovered.last_record, journal.durable().reached()), (1, seq(1)));
+    for seed in 0..20 {
+        let (records, _) = read(Arc::new(disk.after_power_cut(seed)), Origin::Start).expect("it is whole");
+        assert_eq!(records.len(), 1);
     }
 }
