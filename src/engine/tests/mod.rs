@@ -78,8 +78,8 @@ fn n_users(engine: &ManualEngine) -> u32 {
 fn vectors_of_users(engine: &ManualEngine) -> Vec<Vec<u32>> {
     let view = engine.reader().view();
     (0..n_users(engine))
-        .map(|row| {
-            let id = engine.writer.shared.user_ids.key(row).expect("given out");
+        .filter_map(|row| engine.writer.shared.user_ids.key(row))
+        .map(|id| {
             let user = view.user(id);
             let (_, _, vector) = user.pinned().expect("she has a history");
             vector.map(|vector| bits(vector)).unwrap_or_default()
