@@ -13,6 +13,7 @@ use crate::types::{EventSeq, GenerationId, Timestamp};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CheckpointHead {
     pub(crate) position: Position,
+    pub(crate) erases: bool,
     pub(crate) settings: LearningSettings,
     pub(crate) seq: EventSeq,
     pub(crate) stream_time: Timestamp,
@@ -30,6 +31,7 @@ impl CheckpointHead {
     pub(super) fn of(snapshot: &Snapshot) -> Self {
         Self {
             position: snapshot.position,
+            erases: snapshot.erases,
             settings: snapshot.settings.clone(),
             seq: snapshot.seq,
             stream_time: snapshot.stream_time,
@@ -47,6 +49,7 @@ impl CheckpointHead {
             record: self.position.record,
             segment: self.position.segment,
             continues: self.position.continues,
+            erases: self.erases,
             settings: settings_to_wire(&self.settings),
             seq: self.seq.get(),
             stream_time_ms: self.stream_time.unix_ms(),
@@ -70,6 +73,7 @@ impl CheckpointHead {
         ensure(head.norm_of_model.is_none_or(f64::is_finite), "the norm of the model")?;
         Ok(Self {
             position: Position { store_id, record, segment, continues },
+            erases: head.erases,
             settings: settings_from_wire(&head.settings)?,
             seq,
             stream_time: Timestamp::from_unix_ms(head.stream_time_ms),

@@ -61,6 +61,7 @@ pub(crate) fn read(
     let by_item = by_item(&records, &users.n_listeners, &shared);
     Ok(Restored {
         position: head.position,
+        erases: head.erases,
         settings: head.settings,
         seq: head.seq,
         stream_time: head.stream_time,

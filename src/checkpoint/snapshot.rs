@@ -37,6 +37,8 @@ pub(crate) struct RunningGramians {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) position: Position,
+    /// Whether everything older in the store holds somebody who was forgotten, and must go.
+    pub(crate) erases: bool,
     pub(crate) settings: LearningSettings,
     pub(crate) seq: EventSeq,
     pub(crate) stream_time: Timestamp,
@@ -65,6 +67,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) position: Position,
+    pub(crate) erases: bool,
     pub(crate) settings: LearningSettings,
     pub(crate) seq: EventSeq,
     pub(crate) stream_time: Timestamp,

@@ -11,6 +11,7 @@ pub(super) struct Head {
     pub(super) record: u64,
     pub(super) segment: u64,
     pub(super) continues: bool,
+    pub(super) erases: bool,
     pub(super) settings: Settings,
     pub(super) seq: u64,
     pub(super) stream_time_ms: i64,

@@ -94,6 +94,7 @@ impl Writer {
         self.shared.item_ids.freeze();
         let snapshot = Snapshot {
             position,
+            erases: matches!(target, Target::Own { erasing: Some(_), .. }),
             settings: self.settings.learning.clone(),
             seq: self.seq,
             stream_time: self.stream_time,
@@ -199,15 +200,13 @@ impl CheckpointJob {
                 // INVARIANT: the segment that a checkpoint goes on with is there for good before it is.
                 segment_is_there.wait(Duration::MAX).map_err(flush_error)?;
                 let report = checkpoint::write(&self.snapshot, &**storage, &self.cancelled)?;
-                let keep_journal = *keep_journal && erasing.is_none();
-                let n_kept = if erasing.is_some() {
+                if erasing.is_some() {
                     // With those before it goes the way back, so it had better be whole.
                     checkpoint::verify(&**storage, &report.file)?;
-                    1
+                    remove_all_older(&**storage)?;
                 } else {
-                    KEPT_CHECKPOINTS
-                };
-                remove_older(&**storage, n_kept, keep_journal)?;
+                    remove_older(&**storage, KEPT_CHECKPOINTS, *keep_journal)?;
+                }
                 if let Some(Erasing { through, erased }) = erasing {
                     erased.advance(*through);
                 }
@@ -215,6 +214,11 @@ impl CheckpointJob {
             }
         }
     }
+}
+
+/// Removes everything before the last checkpoint.
+pub(super) fn remove_all_older(storage: &dyn Storage) -> Result<(), StoreError> {
+    remove_older(storage, 1, false)
 }
 
 /// Removes the checkpoints before the last `n_kept`, and the segments that none of those needs.
@@ -226,17 +230,13 @@ fn remove_older(storage: &dyn Storage, n_kept: usize, keep_journal: bool) -> Res
     }
     if let Some(oldest) = kept.last()
         && !keep_journal
-        && superfluous_segments(kept.len(), n_kept)
+        // As long as there are fewer checkpoints than are kept, the journal stands in for the missing ones.
+        && kept.len() == n_kept
     {
         let needed_from = checkpoint::head(storage, &oldest.name)?.position.segment;
         journal::remove_segments_before(storage, needed_from)?;
     }
     storage.sync_directory().map_err(StoreError::io("sync", "directory"))
-}
-
-/// As long as there are fewer checkpoints than are kept, the journal stands in for the missing ones.
-fn superfluous_segments(n_there: usize, n_kept: usize) -> bool {
-    n_there == n_kept
 }
 
 fn flush_error(error: FlushError) -> CheckpointError {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::{BuildError, Policies, Settings};
+use super::checkpoints::remove_all_older;
 use super::replay::Replay;
 use super::store::{CheckpointEvery, Store, StoreSettings};
 use super::writer::Writer;
@@ -78,10 +79,14 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         torn: None,
         duration: Duration::ZERO,
     };
+    // A journal that was cut short may not even say by which settings it came about.
+    let mut knows_settings = found.restored.is_some();
+    let mut erases = false;
     let (origin, mut writer) = match found.restored {
         None => (Origin::Start, Writer::new(settings, policies)),
         Some((_, restored)) => {
             check_for_life(&restored.settings, &asked)?;
+            erases = restored.erases && report.skipped_checkpoints.is_empty();
             let position = restored.position;
             let origin = Origin::Checkpoint {
                 store_id: position.store_id,
@@ -104,6 +109,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         report.sweeps += u64::from(matches!(record, Record::Published { .. }));
         if let Record::Settings(stored) = &record {
             check_for_life(stored, &asked)?;
+            knows_settings = true;
         }
         replay
             .record(record)
@@ -125,12 +131,15 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
 
     // Nothing refuses the store from here on; only now is anything written to it.
     checkpoint::remove_unfinished(&*storage)?;
+    if erases {
+        // The engine that wrote it may have ended before it could do this.
+        remove_all_older(&*storage)?;
+    }
     let options = JournalOptions {
         durability: opening.store.durability,
         segment_bytes: opening.segment_bytes,
         sync_on: opening.sync_on,
     };
-    let is_new = recovered.store_id.is_none();
     let journal = Journal::open(Arc::clone(&storage), &recovered, writer.seq, new_store_id(), options)?;
     let (last_record, now) = (journal.last_record(), writer.now());
     writer.journal = Some(journal);
@@ -139,14 +148,14 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         every: opening.every,
         keep_journal: opening.keep_journal,
         last_record: last_record.saturating_sub(report.records),
-        last_sweeps: 0,
+        last_sweeps: writer.generation.id.get().saturating_sub(report.sweeps),
         last_at: now,
         _lock: lock,
     });
     if report.interrupted_sweep {
         writer.log(|| Record::NotPublished { reason: "the engine ended before".to_owned() });
     }
-    if is_new || writer.settings.learning != asked {
+    if !knows_settings || writer.settings.learning != asked {
         writer.log(|| Record::Settings(asked.clone()));
         writer.perform_settings(asked);
     }

@@ -90,7 +90,8 @@ impl Worker {
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
                 recv(self.checkpoints) -> result => if let Ok(result) = result { self.end_checkpoint(result) },
                 recv(stop) -> _ => break,
-                default(self.patience()) => {}
+                // Now and then, so that a failure in the background is noticed without an event too.
+                default(self.patience()) => drop(self.writer.commit()),
             }
             self.tick();
         }

@@ -43,7 +43,7 @@ fn every_part_of_a_state_comes_back_to_the_bit() {
     for world in worlds() {
         let snapshot = world.snapshot();
         let restored = read_back(&snapshot);
-        assert_eq!(restored.position, snapshot.position);
+        assert_eq!((restored.position, restored.erases), (snapshot.position, snapshot.erases));
         assert_eq!(restored.settings, snapshot.settings);
         assert_eq!(restored.seq, snapshot.seq);
         assert_eq!(restored.stream_time, snapshot.stream_time);

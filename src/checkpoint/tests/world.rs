@@ -83,6 +83,7 @@ impl World {
         let items = generation.items.load();
         Snapshot {
             position: Position { store_id: 0x0123_4567_89ab_cdef, record: 42, segment: 3, continues: true },
+            erases: true,
             running: self.has_model.then(|| self.running(&items.rows)),
             settings,
             seq,

@@ -42,9 +42,10 @@ fn open(builder: EngineBuilder, storage: &MemoryStorage) -> ManualEngine {
 fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::ops::Range<u64>) {
     for round in rounds {
         let seed = 100 * seed + round;
-        for event in events(seed, 400, 60 + 20 * round as usize, 50 + 10 * round as usize) {
+        let size = usize::try_from(round).expect("small");
+        for event in events(seed, 400, 60 + 20 * size, 50 + 10 * size) {
             engine.apply(event).expect("well formed");
-            if seed % 2 == 0 {
+            if seed.is_multiple_of(2) {
                 engine.pump();
                 clock.advance(Duration::from_millis(3));
             }
@@ -56,7 +57,8 @@ fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::
             // A sweep that gives nothing.
             let job = engine.writer.begin_sweep();
             drop(job);
-            let refused = engine.writer.end_sweep(Err(TrainingError::Panicked { message: "a lie".to_owned() }));
+            let refused =
+                engine.writer.end_sweep(Err(TrainingError::Panicked { message: "a lie".to_owned() }));
             assert!(refused.is_err());
         } else {
             engine.sweep().expect("there is something to learn");
