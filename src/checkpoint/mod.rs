@@ -22,12 +22,11 @@ mod write_model;
 
 pub use digest::StateDigest;
 pub use error::CheckpointError;
-pub(crate) use head::CheckpointHead;
-pub(crate) use name::{CheckpointFile, list, remove_unfinished};
+pub(crate) use name::{list, remove_unfinished};
 pub(crate) use parts::StateParts;
 pub(crate) use read::read;
 pub(crate) use snapshot::{Position, Restored, RunningGramians, Snapshot};
-pub(crate) use verify::{CheckpointSummary, head, verify};
+pub(crate) use verify::{head, verify};
 pub use write::CheckpointReport;
 pub(crate) use write::write;
 

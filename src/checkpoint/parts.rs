@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::snapshot::{Restored, RunningGramians, Snapshot};
+use super::snapshot::{RunningGramians, Snapshot};
 use crate::model::{ActionNames, DedupeWindow, Generation, ItemRecord, ItemSide, Shared, UserState};
 use crate::publish::Freeze;
 use crate::types::{ItemId, UserId, UserIdx};
@@ -65,7 +65,8 @@ impl Snapshot {
     }
 }
 
-impl Restored {
+#[cfg(test)]
+impl super::snapshot::Restored {
     /// `item_records` are those of its `by_item`.
     pub(crate) fn parts<'a>(&'a self, item_records: &'a [ItemRecord]) -> StateParts<'a> {
         let generation = self.shared.current.load();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::handle::EngineError;
 use super::writer::Writer;
 use crate::ingest::Interaction;
-use crate::journal::{Flush, Record};
+use crate::journal::{Flush, Journal, Record};
 use crate::model::{Refusal, Solve};
 use crate::storage::StorageFailure;
 use crate::types::{EventSeq, Signal};
@@ -88,7 +88,7 @@ impl Writer {
 
     /// Each batch begins with the time, if it has passed: a replay until some moment stops there.
     fn log_time(&mut self) {
-        let begins_batch = self.journal.as_ref().is_some_and(|journal| journal.is_batch_empty());
+        let begins_batch = self.journal.as_ref().is_some_and(Journal::is_batch_empty);
         if begins_batch {
             let now = self.now();
             if self.last_logged_time != Some(now) {

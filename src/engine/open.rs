@@ -81,11 +81,12 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     };
     // A journal that was cut short may not even say by which settings it came about.
     let mut knows_settings = found.restored.is_some();
-    let mut erases = false;
+    let (mut erases, mut taken_at) = (false, None);
     let (origin, mut writer) = match found.restored {
         None => (Origin::Start, Writer::new(settings, policies)),
         Some((_, restored)) => {
             check_for_life(&restored.settings, &asked)?;
+            taken_at = Some(restored.taken_at);
             erases = restored.erases && report.skipped_checkpoints.is_empty();
             let position = restored.position;
             let origin = Origin::Checkpoint {
@@ -149,7 +150,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         keep_journal: opening.keep_journal,
         last_record: last_record.saturating_sub(report.records),
         last_sweeps: writer.generation.id.get().saturating_sub(report.sweeps),
-        last_at: now,
+        last_at: taken_at.unwrap_or(now),
         _lock: lock,
     });
     if report.interrupted_sweep {

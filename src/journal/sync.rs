@@ -114,6 +114,7 @@ impl Syncing {
         &self.durable
     }
 
+    #[cfg(test)]
     pub(super) fn failure(&self) -> Option<StorageFailure> {
         self.state.lock().failure.clone()
     }

@@ -157,6 +157,7 @@ impl Journal {
     }
 
     /// What ended the journal, if something did, in the background included.
+    #[cfg(test)]
     pub(crate) fn failure(&self) -> Option<StorageFailure> {
         self.syncing.failure()
     }

@@ -26,7 +26,7 @@ pub use receipt::{Durable, DurableError, Outcome, Receipt};
 pub(crate) use recent::{ActionCode, ActionNames, RawEvent, Recent};
 pub(crate) use settings::LearningSettings;
 pub(crate) use state::Shared;
-pub(crate) use user::{Absorbed, Change, Folded, Solve, UserLimits, UserState};
+pub(crate) use user::{Change, Folded, Solve, UserLimits, UserState};
 pub use weighing::Saturation;
 pub(crate) use weighing::{Decay, Weighing};
 

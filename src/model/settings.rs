@@ -1,6 +1,6 @@
 //! The settings that decide what events become: part of what a store holds.
 
-use super::weighing::{Saturation, Weighing};
+use super::weighing::Weighing;
 use crate::als::AlsParams;
 
 /// What must be the same for the same events to give the same state.
@@ -11,11 +11,4 @@ pub(crate) struct LearningSettings {
     pub(crate) max_history: usize,
     pub(crate) recent_events: usize,
     pub(crate) dedupe_window: usize,
-}
-
-impl LearningSettings {
-    /// How repeated events add up.
-    pub(crate) fn saturation(&self) -> Saturation {
-        self.weighing.saturation
-    }
 }

@@ -101,17 +101,6 @@ pub struct StorageFailure {
     pub message: String,
 }
 
-impl StorageFailure {
-    pub(crate) fn new(
-        operation: &'static str,
-        file: impl Into<String>,
-        kind: io::ErrorKind,
-        message: impl Into<String>,
-    ) -> Self {
-        Self { operation, file: file.into(), kind, message: message.into() }
-    }
-}
-
 impl StoreError {
     /// For `map_err`: what failed, on which file.
     pub(crate) fn io(operation: &'static str, file: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
