@@ -52,8 +52,8 @@
 //!
 //! # Limits
 //!
-//! One process, in memory; up to about a million items and tens of millions of histories. Nothing is kept across
-//! a restart yet: the host sends or imports what it has. Not a server, not a distributed trainer, not a sequence
+//! One process, in memory; up to about a million items and tens of millions of histories. What is learned survives
+//! a restart if the engine has a [store](EngineBuilder::store). Not a server, not a distributed trainer, not a sequence
 //! model, not a vector database.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]

@@ -263,7 +263,7 @@ impl EngineBuilder {
     }
 
     /// Keeps everything learned in `directory`, which is made if it is not there. Opening it again goes on where
-    /// it ended, however it ended; `docs::durability` says what survives what. Default: memory alone.
+    /// it ended, however it ended; [`Durability`] says what survives what. Default: memory alone.
     ///
     /// ```
     /// use segue::{Durability, Engine, Event};

@@ -73,6 +73,10 @@ impl Writer {
         backup: Option<Arc<dyn Storage>>,
     ) -> Result<CheckpointJob, CheckpointError> {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a freeze");
+        if let Some(failure) = &self.journal_failure {
+            // What was being learned when it failed is half done.
+            return Err(failure.clone().into());
+        }
         debug_assert!(self.may_checkpoint(), "whoever begins one has asked");
         self.log(|| Record::Settled);
         self.settle();

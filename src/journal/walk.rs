@@ -94,9 +94,12 @@ impl Walk {
         (self.expected - 1).max(self.origin.record())
     }
 
-    /// Name and length of the segments with records that are not known to be durable.
+    /// Name and length of the segments that are not known to be durable: no mark speaks of one without records.
     pub(super) fn unproven(&self) -> Vec<(String, u64)> {
-        let unproven = self.kept.iter().filter(|(.., last_record)| *last_record > self.proven);
+        let is_unproven = |(_, n_bytes, last_record): &&(String, u64, u64)| {
+            *last_record > self.proven || *n_bytes <= HEADER_BYTES as u64
+        };
+        let unproven = self.kept.iter().filter(is_unproven);
         unproven.map(|(name, n_bytes, _)| (name.clone(), *n_bytes)).collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Layer 2. [`Storage`] is a flat folder of append-only files; [`DirStorage`] keeps them in a directory of the
 //! file system, [`MemoryStorage`] in memory. Who writes what, and why a crash loses nothing that was
-//! acknowledged, is written down in `docs::formats` and `docs::durability`.
+//! acknowledged, is written down in `docs::formats`.
 
 pub(crate) mod bytes;
 #[cfg(test)]

@@ -8,7 +8,8 @@ mod writing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Durability, Journal, JournalOptions, Origin, Record, Recovered, Replay, SyncOn};
+use super::recover::Recovered;
+use super::{Durability, Journal, JournalOptions, Origin, Record, Replay, SyncOn};
 use crate::model::Solve;
 use crate::storage::{MemoryStorage, Storage, StoreError};
 use crate::types::{Event, EventSeq, Signal, Timestamp};
