@@ -24,7 +24,7 @@ pub(crate) use inspect::{RepairPlan, SegmentReport, SegmentState, scan};
 pub(crate) use origin::Origin;
 pub(crate) use record::{EventRecord, Record};
 pub(crate) use recover::{Recovered, Replay};
-pub(crate) use segment::remove_segments_before;
+pub(crate) use segment::{first_record, remove_segments_before};
 pub(crate) use sync::{Flush, FlushError};
 pub(crate) use writer::{Journal, JournalOptions, Rotated, SyncOn};
 
