@@ -150,13 +150,7 @@ fn from_the_beginning(
             Record::Settings(stored) => {
                 settings.learning = stored.clone();
                 let first = Some((number, Record::Settings(stored)));
-                return run(
-                    Writer::new(settings, policies),
-                    records,
-                    first,
-                    began.unwrap_or_default(),
-                    time,
-                );
+                return run(Writer::new(settings, policies), records, first, began.unwrap_or_default(), time);
             }
             other => {
                 let what = format!("{} comes before any settings", other.kind());
@@ -178,7 +172,8 @@ fn run(
     let mut replay = Replay::new(&mut writer);
     let mut next = first;
     loop {
-        let Some((number, record)) = next.take().map_or_else(|| records.next_record(), |one| Ok(Some(one)))?
+        let Some((number, record)) =
+            next.take().map_or_else(|| records.next_record(), |one| Ok(Some(one)))?
         else {
             break;
         };

@@ -106,7 +106,15 @@ impl Syncing {
             life: Life::Running,
         };
         let state = Mutex::new(state);
-        Self { storage, durable, has_failed: Arc::default(), interval, state, woken: Condvar::new(), round_ended: Condvar::new() }
+        Self {
+            storage,
+            durable,
+            has_failed: Arc::default(),
+            interval,
+            state,
+            woken: Condvar::new(),
+            round_ended: Condvar::new(),
+        }
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {

@@ -50,8 +50,8 @@ pub(crate) struct FactOf {
 
 impl<'v> UserView<'v> {
     pub(super) fn new(view: &'v View, id: UserId) -> Self {
-        let known = published(view, &id)
-            .map(|(idx, state)| Known { idx: Some(idx), state, whose: Whose::Everybody });
+        let known =
+            published(view, &id).map(|(idx, state)| Known { idx: Some(idx), state, whose: Whose::Everybody });
         Self { view, id, known, vector: OnceCell::new() }
     }
 

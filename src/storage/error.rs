@@ -56,7 +56,9 @@ pub enum StoreError {
         what: String,
     },
     /// The journal has been shortened, or the store was begun with a backup, so its first events are not in it.
-    #[error("the journal does not have the events of checkpoint {checkpoint}; keep it whole with `keep_journal`")]
+    #[error(
+        "the journal does not have the events of checkpoint {checkpoint}; keep it whole with `keep_journal`"
+    )]
     NoBeginning {
         /// The checkpoint that has what came before, or where it should be.
         checkpoint: String,
