@@ -43,7 +43,6 @@ fn a_rebuilt_engine_knows_what_one_of_its_kind_would_have() {
     let builder = small().store_in(storage.clone(), Durability::Buffered).keep_journal();
     let mut first = builder.open_manual().expect("a new store");
     live(&mut first);
-    first.checkpoint().expect("the store is healthy");
     first.flush().expect("the store is healthy");
 
     let mut from_the_start = small().weigher(UnitWeigher).open_manual().expect("usable settings");
