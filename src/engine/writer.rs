@@ -102,6 +102,8 @@ pub(super) struct Writer {
     pub(super) erased: Arc<Watermark>,
     pub(super) erasure_failed_at: Option<Timestamp>,
     pub(super) last_logged_time: Option<Timestamp>,
+    /// Whether an event was logged since the last commit.
+    pub(super) batch_has_event: bool,
 }
 
 /// A sweep under way.
@@ -153,6 +155,7 @@ impl Writer {
             erasure_failed_at: None,
             journal_failure: None,
             last_logged_time: None,
+            batch_has_event: false,
             crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
