@@ -87,8 +87,9 @@ pub use als::{
 pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
-    EngineError, EraseError, Erasure, EventSender, Health, ImportReport, ManualEngine, RecoveryReport,
-    SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TornTail, TrySendError,
+    EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
+    ManualEngine, Past, PrivateSession, PrivateSessionError, RecoveryReport, SendError, ShutdownError,
+    ShutdownReport, Stats, SweepHandle, TornTail, TrySendError, journaled_events,
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::handle::Engine;
 use super::manual::ManualEngine;
 use super::open::{self, Opening};
+use super::past::{self, Past};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
@@ -19,7 +20,7 @@ use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
 use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
 use crate::training::{SweepEvery, SweepPolicy};
-use crate::types::{Clock, Signal, SystemClock};
+use crate::types::{Clock, Signal, SystemClock, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,6 +68,15 @@ pub enum BuildError {
     /// The store was read, but cannot be written.
     #[error("the store cannot be written")]
     Journal(#[source] StorageFailure),
+    /// There is nothing to replay.
+    #[error("there is no store to replay; name one with `store`")]
+    NoStore,
+    /// Neither a checkpoint nor the journal of the store reaches back so far.
+    #[error("the store reaches back to {earliest:?} only; `keep_journal` keeps it whole from the start")]
+    TooLongAgo {
+        /// The first moment that can be replayed, if there is any.
+        earliest: Option<Timestamp>,
+    },
     /// The pool could not be started.
     #[error("the pool could not be started")]
     Pool(#[from] rayon::ThreadPoolBuildError),
@@ -89,7 +99,7 @@ pub(super) struct Settings {
 /// What a writer is given that is no setting.
 #[derive(Debug)]
 pub(super) struct Policies {
-    pub(super) weigher: Box<dyn Weigher>,
+    pub(super) weigher: Arc<dyn Weigher>,
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
     pub(super) pool: Arc<ThreadPool>,
 }
@@ -98,7 +108,7 @@ pub(super) struct Policies {
 #[derive(Debug)]
 pub struct EngineBuilder {
     als: AlsParams,
-    weigher: Box<dyn Weigher>,
+    weigher: Arc<dyn Weigher>,
     policy: Box<dyn SweepPolicy>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -122,7 +132,7 @@ impl Default for EngineBuilder {
     fn default() -> Self {
         Self {
             als: AlsParams::default(),
-            weigher: Box::new(MusicWeigher),
+            weigher: Arc::new(MusicWeigher),
             policy: Box::new(SweepEvery::default()),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -157,7 +167,7 @@ impl EngineBuilder {
     /// What events mean; default [`MusicWeigher`].
     #[must_use]
     pub fn weigher(self, weigher: impl Weigher) -> Self {
-        Self { weigher: Box::new(weigher), ..self }
+        Self { weigher: Arc::new(weigher), ..self }
     }
 
     /// As [`weigher`](Self::weigher), from a closure.
@@ -335,11 +345,40 @@ impl EngineBuilder {
         Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission))
     }
 
+    /// Brings back what an engine with this [`store`](Self::store) knew at `time`: for asking what somebody was
+    /// recommended then, and why.
+    ///
+    /// Begins with the newest checkpoint from before `time`, or with the journal, and trains the sweeps since then
+    /// once more. [`keep_journal`](Self::keep_journal) keeps every moment within reach; else it is those since
+    /// the last checkpoint but one. What is learned by comes from the store: of this builder only the store, the
+    /// [`limits`](Self::limits), the pool and the [`simd_path`](Self::simd_path) count. See [`Past`].
+    ///
+    /// # Errors
+    /// [`BuildError::NoStore`] without a store or if it is empty, [`BuildError::TooLongAgo`] if it does not reach
+    /// back so far, [`BuildError::Store`] if it cannot be read.
+    pub fn replay_until(mut self, time: Timestamp) -> Result<Past, BuildError> {
+        let StoreSettings { storage, .. } = self.store.take().ok_or(BuildError::NoStore)?;
+        let (settings, policies) = self.checked()?;
+        past::replay_until(settings, policies, storage, time)
+    }
+
     fn admission(&self) -> Admission {
         Admission::new(Arc::clone(&self.clock), self.max_ahead)
     }
 
-    fn writer(self, sync_on: SyncOn) -> Result<Writer, BuildError> {
+    fn writer(mut self, sync_on: SyncOn) -> Result<Writer, BuildError> {
+        let (every, keep_journal) = (self.checkpoint_every, self.keep_journal);
+        let (store, segment_bytes) = (self.store.take(), self.segment_bytes);
+        let (settings, policies) = self.checked()?;
+        match store {
+            None => Ok(Writer::new(settings, policies)),
+            Some(store) => {
+                open::open(settings, policies, Opening { store, every, keep_journal, segment_bytes, sync_on })
+            }
+        }
+    }
+
+    fn checked(self) -> Result<(Settings, Policies), BuildError> {
         if self.half_life.is_some_and(|half_life| half_life.is_zero()) {
             return Err(BuildError::HalfLife);
         }
@@ -377,15 +416,7 @@ impl EngineBuilder {
             item_batch_every: self.item_batch_every,
         };
         let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool };
-        match self.store {
-            None => Ok(Writer::new(settings, policies)),
-            Some(store) => {
-                let (every, keep_journal) = (self.checkpoint_every, self.keep_journal);
-                let opening =
-                    Opening { store, every, keep_journal, segment_bytes: self.segment_bytes, sync_on };
-                open::open(settings, policies, opening)
-            }
-        }
+        Ok((settings, policies))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::handle::EngineError;
 use super::writer::Writer;
 use crate::journal::Record;
 use crate::model::{Outcome, Refusal, Solve, UserState};
-use crate::types::{EventSeq, ItemId, ItemIdx, UserId, UserIdx};
+use crate::types::{EventSeq, ItemId, ItemIdx, MAX_ID_BYTES, UserId, UserIdx};
 
 /// A change of what is known that takes its place among the events.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,16 @@ pub(super) enum HostChange {
     ForgetItem(ItemId),
     MergeUsers { from: UserId, into: UserId },
     SourceOffset { source: String, offset: u64 },
+}
+
+impl HostChange {
+    /// That `source` was read up to `offset`; refused if the name is empty or too long to be journalled.
+    pub(super) fn source_offset(source: String, offset: u64) -> Result<Self, EngineError> {
+        match source.len() {
+            1..=MAX_ID_BYTES => Ok(Self::SourceOffset { source, offset }),
+            got => Err(EngineError::SourceName { got }),
+        }
+    }
 }
 
 impl Writer {
@@ -56,6 +67,7 @@ impl Writer {
             HostChange::MergeUsers { from, into } => self.merge_users(from, into),
             HostChange::SourceOffset { source, offset } => {
                 self.source_offsets.insert(source.clone(), *offset);
+                self.offsets_changed = true;
             }
         }
         self.seq

@@ -230,6 +230,10 @@ fn remove_older(storage: &dyn Storage, n_kept: usize, keep_journal: bool) -> Res
     let checkpoints = checkpoint::list(storage)?;
     let (kept, superfluous) = checkpoints.split_at(n_kept.min(checkpoints.len()));
     for file in superfluous {
+        if keep_journal && file.record == 0 {
+            // A backup that this store began with: without it the journal means nothing.
+            continue;
+        }
         storage.remove(&file.name).map_err(StoreError::io("remove", &file.name))?;
     }
     if let Some(oldest) = kept.last()

@@ -22,6 +22,7 @@ impl Writer {
         // INVARIANT: in the journal first. What nobody can see yet may still be lost.
         self.commit()?;
         self.publish_drafts();
+        self.publish_offsets();
         self.shared.applied.advance(self.seq);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The engine as the host holds it.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::change::HostChange;
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
 use super::queue::{self, BulkOutcomes, CheckpointCall, EventSender, Queued};
+use super::session::{PrivateSession, SessionMaker};
 use super::worker::Worker;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
@@ -22,11 +24,11 @@ use crate::guard::fenced;
 use crate::ingest::{Admission, EventError, check_item};
 use crate::journal::FlushError;
 use crate::model::{Outcome, Receipt, Refusal, Shared};
-use crate::publish::{Waited, Watermark};
+use crate::publish::{Published, Waited, Watermark};
 use crate::query::Reader;
 use crate::storage::{DirStorage, Storage, StorageFailure};
 use crate::training::{SweepReport, TrainingError};
-use crate::types::{Event, EventSeq, ItemId, UserId};
+use crate::types::{Event, EventSeq, ItemId, MAX_ID_BYTES, UserId};
 
 /// A running recommender.
 ///
@@ -51,6 +53,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     meters: Arc<Meters>,
     erased: Arc<Watermark>,
+    source_offsets: Arc<Published<BTreeMap<String, u64>>>,
+    sessions: SessionMaker,
     drain_until: Arc<Mutex<Option<Instant>>>,
     stop: Stop,
     thread: Option<JoinHandle<Result<ShutdownReport, String>>>,
@@ -100,6 +104,12 @@ pub enum EngineError {
     /// The store failed; nothing is learned any more, and what the call was for may or may not be kept.
     #[error("the store has failed and the engine is read-only; mend the cause, then open it again")]
     ReadOnly(#[source] StorageFailure),
+    /// The name of a source is empty or too long; nothing was noted.
+    #[error("the name of a source must be 1 to {MAX_ID_BYTES} bytes long, got {got}")]
+    SourceName {
+        /// Its length in bytes.
+        got: usize,
+    },
     /// No event could ever name the item; none of the items was added.
     #[error("item {item:?} cannot be added")]
     InvalidItem {
@@ -201,11 +211,12 @@ impl Engine {
 
     pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
         let (stop, stopped) = bounded(1);
-        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone(), writer.durable());
+        let sessions = writer.session_maker(admission.clone());
+        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone(), writer.journal_state());
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
-        let erased = Arc::clone(&writer.erased);
+        let (erased, source_offsets) = (Arc::clone(&writer.erased), Arc::clone(&writer.published_offsets));
         let stop: Stop = Arc::new(Mutex::new(Some(stop)));
         let worker = Worker::new(writer, reading.clone(), stopped, Arc::clone(&drain_until));
         let thread = std::thread::Builder::new()
@@ -229,7 +240,18 @@ impl Engine {
                 }
             })
             .map_err(BuildError::Thread)?;
-        Ok(Self { sender, reader, shared, meters, erased, drain_until, stop, thread: Some(thread) })
+        Ok(Self {
+            sender,
+            reader,
+            shared,
+            meters,
+            erased,
+            source_offsets,
+            sessions,
+            drain_until,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     /// Where to put events in: clone it freely, give one to each thread.
@@ -330,17 +352,31 @@ impl Engine {
         from: impl Into<UserId>,
         into: impl Into<UserId>,
     ) -> Result<Receipt, EngineError> {
-        self.change(HostChange::MergeUsers { from: from.into(), into: into.into() })
+        self.sender.send_change(HostChange::MergeUsers { from: from.into(), into: into.into() })
     }
 
     fn erase(&self, change: HostChange) -> Result<Erasure, EngineError> {
-        Ok(Erasure { receipt: self.change(change)?, erased: Arc::clone(&self.erased) })
+        Ok(Erasure { receipt: self.sender.send_change(change)?, erased: Arc::clone(&self.erased) })
     }
 
-    fn change(&self, change: HostChange) -> Result<Receipt, EngineError> {
-        let (done, receipt) = self.sender.new_receipt();
-        self.sender.send_queued(Queued::Change { change, done })?;
-        Ok(receipt)
+    /// As [`EventSender::commit_offset`].
+    ///
+    /// # Errors
+    /// As [`EventSender::commit_offset`].
+    pub fn commit_offset(&self, source: impl Into<String>, offset: u64) -> Result<Receipt, EngineError> {
+        self.sender.commit_offset(source, offset)
+    }
+
+    /// How far `source` was read by the last [`commit_offset`](EventSender::commit_offset) that was learned;
+    /// after a restart, by the last that was kept. Everything sent before it is learned, or kept, too.
+    pub fn source_offset(&self, source: &str) -> Option<u64> {
+        self.source_offsets.load().get(source).copied()
+    }
+
+    /// A session of `user` that leaves no trace: its events shape its own answers and are neither learned nor
+    /// kept. It goes on working when the engine has stopped.
+    pub fn private_session(&self, user: impl Into<UserId>) -> PrivateSession {
+        self.sessions.session(user.into())
     }
 
     /// Makes everything that the calling thread has sent so far survive a power cut. Blocks until it does.

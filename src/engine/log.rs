@@ -30,7 +30,10 @@ impl Writer {
     /// As [`log`](Self::log), for an event: nothing is copied.
     pub(super) fn log_event(&mut self, interaction: &Interaction, signal: Option<Signal>, solve: Solve) {
         if self.journal.is_some() {
-            self.log_time();
+            // A mark may have begun the batch long ago, so its being empty or not says nothing.
+            if !std::mem::replace(&mut self.batch_has_event, true) {
+                self.log_time();
+            }
             if let Some(journal) = &mut self.journal {
                 journal.record_event(interaction.event(), interaction.at(), signal, solve);
             }
@@ -43,6 +46,7 @@ impl Writer {
         if let Some(failure) = &self.journal_failure {
             return Err(failure.clone());
         }
+        self.batch_has_event = false;
         let Some(journal) = &mut self.journal else { return Ok(()) };
         journal.commit(self.seq).inspect_err(|failure| self.journal_failed(failure))
     }
@@ -86,16 +90,14 @@ impl Writer {
         self.journal_failure = Some(failure.clone());
     }
 
-    /// Each batch begins with the time, if it has passed: a replay until some moment stops there.
+    /// Each mark, and the first event of each batch, has the time before it, if it has passed: a replay until some
+    /// moment stops there.
     fn log_time(&mut self) {
-        let begins_batch = self.journal.as_ref().is_some_and(Journal::is_batch_empty);
-        if begins_batch {
-            let now = self.now();
-            if self.last_logged_time != Some(now) {
-                self.last_logged_time = Some(now);
-                if let Some(journal) = &mut self.journal {
-                    journal.record(&Record::Time(now));
-                }
+        let now = self.now();
+        if self.last_logged_time != Some(now) {
+            self.last_logged_time = Some(now);
+            if let Some(journal) = &mut self.journal {
+                journal.record(&Record::Time(now));
             }
         }
     }

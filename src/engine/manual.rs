@@ -8,6 +8,7 @@ use super::checkpoints::CheckpointJob;
 use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
+use super::session::PrivateSession;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 use crate::ingest::{Admission, InvalidEvent};
@@ -128,6 +129,24 @@ impl ManualEngine {
     /// Makes what is known of `from` part of `into`, as [`Engine::merge_users`](crate::Engine::merge_users) does.
     pub fn merge_users(&mut self, from: impl Into<UserId>, into: impl Into<UserId>) -> Outcome {
         self.change(HostChange::MergeUsers { from: from.into(), into: into.into() })
+    }
+
+    /// Notes how far a source was read, as [`EventSender::commit_offset`](crate::EventSender::commit_offset) does.
+    ///
+    /// # Errors
+    /// [`EngineError::SourceName`] if the name is empty or too long.
+    pub fn commit_offset(&mut self, source: impl Into<String>, offset: u64) -> Result<Outcome, EngineError> {
+        Ok(self.change(HostChange::source_offset(source.into(), offset)?))
+    }
+
+    /// How far `source` was read, as [`Engine::source_offset`](crate::Engine::source_offset).
+    pub fn source_offset(&self, source: &str) -> Option<u64> {
+        self.writer.published_offsets.load().get(source).copied()
+    }
+
+    /// A session that leaves no trace, as [`Engine::private_session`](crate::Engine::private_session).
+    pub fn private_session(&self, user: impl Into<UserId>) -> PrivateSession {
+        self.writer.session_maker(self.admission.clone()).session(user.into())
     }
 
     fn change(&mut self, change: HostChange) -> Outcome {

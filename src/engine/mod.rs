@@ -14,12 +14,15 @@ mod fold_users;
 mod gramians;
 mod handle;
 mod import;
+mod journaled;
 mod log;
 mod manual;
 mod meters;
 mod open;
+mod past;
 mod queue;
 mod replay;
+mod session;
 mod store;
 mod sweep;
 mod worker;
@@ -30,10 +33,13 @@ pub use handle::{
     CheckpointHandle, Engine, EngineError, EraseError, Erasure, ShutdownError, ShutdownReport, SweepHandle,
 };
 pub use import::ImportReport;
+pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
 pub use open::{RecoveryReport, TornTail};
+pub use past::Past;
 pub use queue::{EventSender, SendError, TrySendError};
+pub use session::{PrivateSession, PrivateSessionError};
 pub use store::CheckpointEvery;
 
 #[cfg(test)]

@@ -161,6 +161,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         writer.perform_settings(asked);
     }
     writer.commit().map_err(BuildError::Journal)?;
+    writer.publish_offsets();
     writer.shared.applied.advance(writer.seq);
     report.duration = began.elapsed();
     writer.recovered(report);

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel as channel;
@@ -74,12 +74,21 @@ pub(super) fn bounded(
     admission: Admission,
     capacity: usize,
     stopped: channel::Receiver<Infallible>,
-    durable: Option<Arc<Watermark>>,
+    journal: JournalState,
 ) -> (EventSender, Reading) {
     let (queue, receiver) = channel::bounded(capacity);
     let putting = Arc::new(AtomicUsize::new(0));
     let reading = Reading { queue: receiver, putting: Arc::clone(&putting) };
-    (EventSender { queue, putting, stopped, durable, admission }, reading)
+    (EventSender { queue, putting, stopped, journal, admission }, reading)
+}
+
+/// What a sender knows of the journal; nothing, in an engine that lives in memory alone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct JournalState {
+    /// The last durable event.
+    pub(super) durable: Option<Arc<Watermark>>,
+    /// Set once the journal has failed.
+    pub(super) failed: Arc<AtomicBool>,
 }
 
 /// The writer's end of the queue.
@@ -121,6 +130,7 @@ enum Wait {
 enum NotQueued {
     Full(Queued),
     Stopped(Queued),
+    ReadOnly(Queued),
 }
 
 /// Where a host's threads put events in. Clones feed the same engine; one thread's events are learned in
@@ -129,14 +139,16 @@ enum NotQueued {
 /// The queue is bounded ([`EngineBuilder::queue_capacity`](crate::EngineBuilder::queue_capacity)). When it
 /// is full, [`send`](Self::send) waits, [`try_send`](Self::try_send) and
 /// [`send_timeout`](Self::send_timeout) hand the event back. Every method validates before it queues.
+///
+/// Once the store has failed, every event is handed back with `ReadOnly`. Those that were in the queue at that
+/// moment are refused by the writer, which only a receipt tells.
 #[derive(Debug, Clone)]
 pub struct EventSender {
     queue: channel::Sender<Queued>,
     /// Senders that are just putting something in; see [`Reading`].
     putting: Arc<AtomicUsize>,
     stopped: channel::Receiver<Infallible>,
-    /// The last durable event, if the engine has a store.
-    durable: Option<Arc<Watermark>>,
+    journal: JournalState,
     admission: Admission,
 }
 
@@ -150,6 +162,9 @@ pub enum SendError {
     /// The engine has stopped.
     #[error("the engine has stopped; open it again")]
     Stopped(Event),
+    /// The store has failed, so nothing is learned any more.
+    #[error("the store has failed and the engine is read-only; see `health()`, then open it again")]
+    ReadOnly(Event),
 }
 
 /// Why [`EventSender::try_send`] or [`EventSender::send_timeout`] did not take an event. It is handed back.
@@ -165,6 +180,9 @@ pub enum TrySendError {
     /// The engine has stopped.
     #[error("the engine has stopped; open it again")]
     Stopped(Event),
+    /// The store has failed, so nothing is learned any more.
+    #[error("the store has failed and the engine is read-only; see `health()`, then open it again")]
+    ReadOnly(Event),
 }
 
 impl SendError {
@@ -172,7 +190,7 @@ impl SendError {
     pub fn into_event(self) -> Event {
         match self {
             Self::Invalid(invalid) => invalid.event,
-            Self::Stopped(event) => event,
+            Self::Stopped(event) | Self::ReadOnly(event) => event,
         }
     }
 }
@@ -182,7 +200,7 @@ impl TrySendError {
     pub fn into_event(self) -> Event {
         match self {
             Self::Invalid(invalid) => invalid.event,
-            Self::Full(event) | Self::Stopped(event) => event,
+            Self::Full(event) | Self::Stopped(event) | Self::ReadOnly(event) => event,
         }
     }
 }
@@ -191,7 +209,7 @@ impl EventSender {
     /// Puts an event into the queue; waits while it is full.
     ///
     /// # Errors
-    /// [`SendError`], with the event, if it is not well formed or the engine has stopped.
+    /// [`SendError`], with the event, if it is not well formed, the engine has stopped, or its store has failed.
     pub fn send(&self, event: Event) -> Result<(), SendError> {
         self.send_with(event, None)
     }
@@ -221,8 +239,8 @@ impl EventSender {
     /// ```
     ///
     /// # Errors
-    /// [`TrySendError`], with the event, if the queue is full, the event is not well formed, or the engine
-    /// has stopped.
+    /// [`TrySendError`], with the event, if the queue is full, the event is not well formed, the engine has
+    /// stopped, or its store has failed.
     pub fn try_send(&self, event: Event) -> Result<(), TrySendError> {
         self.try_send_with(event, Wait::Not)
     }
@@ -235,6 +253,35 @@ impl EventSender {
         self.try_send_with(event, Wait::AtMost(timeout))
     }
 
+    /// Notes that `source` (a topic, a file, a table) has been read up to `offset`, after everything the calling
+    /// thread has sent so far: where to read on from after a restart, by
+    /// [`Engine::source_offset`](crate::Engine::source_offset). The offset is never kept without the events
+    /// before it; once the receipt is [durable](Receipt::wait_durable), so are they. The last one counts, be it
+    /// the greater or not. Waits only for room in the queue.
+    ///
+    /// ```
+    /// use segue::{Engine, Event};
+    /// use std::time::Duration;
+    ///
+    /// let engine = Engine::builder().open()?;
+    /// let (events, log) = (engine.sender(), ["portishead", "tricky"]);
+    /// let read = engine.source_offset("plays").unwrap_or(0);
+    /// for (offset, item) in (0..).zip(log).skip(read as usize) {
+    ///     events.send(Event::listen("ana", item))?;
+    ///     events.commit_offset("plays", offset + 1)?; // every so many events will do
+    /// }
+    /// events.commit_offset("plays", 2)?.wait(Duration::from_secs(5));
+    /// assert_eq!(engine.source_offset("plays"), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::SourceName`] if the name is empty or too long, [`EngineError::Stopped`] if the engine has
+    /// stopped.
+    pub fn commit_offset(&self, source: impl Into<String>, offset: u64) -> Result<Receipt, EngineError> {
+        self.send_change(HostChange::source_offset(source.into(), offset)?)
+    }
+
     /// Events waiting in the queue.
     pub fn queue_len(&self) -> usize {
         self.queue.len()
@@ -244,8 +291,15 @@ impl EventSender {
         &self.admission
     }
 
-    pub(super) fn new_receipt(&self) -> (Completer, Receipt) {
-        Completer::new(self.durable.clone())
+    fn new_receipt(&self) -> (Completer, Receipt) {
+        Completer::new(self.journal.durable.clone())
+    }
+
+    /// Puts a change into its place among the events; waits while the queue is full.
+    pub(super) fn send_change(&self, change: HostChange) -> Result<Receipt, EngineError> {
+        let (done, receipt) = self.new_receipt();
+        self.send_queued(Queued::Change { change, done })?;
+        Ok(receipt)
     }
 
     /// Puts something other than a single event into the queue; waits while it is full. `Err` if the
@@ -258,6 +312,7 @@ impl EventSender {
         let queued = self.queued(event, receipt)?;
         self.put(queued, Wait::UntilThereIsRoom).map_err(|not_queued| match not_queued {
             NotQueued::Full(queued) | NotQueued::Stopped(queued) => SendError::Stopped(event_of(queued)),
+            NotQueued::ReadOnly(queued) => SendError::ReadOnly(event_of(queued)),
         })
     }
 
@@ -266,6 +321,7 @@ impl EventSender {
         self.put(queued, wait).map_err(|not_queued| match not_queued {
             NotQueued::Full(queued) => TrySendError::Full(event_of(queued)),
             NotQueued::Stopped(queued) => TrySendError::Stopped(event_of(queued)),
+            NotQueued::ReadOnly(queued) => TrySendError::ReadOnly(event_of(queued)),
         })
     }
 
@@ -275,13 +331,25 @@ impl EventSender {
     fn put(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
         // ORDERING: sequentially consistent, as is the channel's own look; see `Reading::next_of_the_rest`.
         self.putting.fetch_add(1, Ordering::SeqCst);
-        let put = if self.is_stopped() { Err(NotQueued::Stopped(queued)) } else { self.put_in(queued, wait) };
+        let put = if self.is_stopped() {
+            Err(NotQueued::Stopped(queued))
+        } else if self.is_read_only() && matches!(queued, Queued::One(_)) {
+            // Whatever else there is has an answer of its own; a backup can still be made.
+            Err(NotQueued::ReadOnly(queued))
+        } else {
+            self.put_in(queued, wait)
+        };
         self.putting.fetch_sub(1, Ordering::SeqCst);
         put
     }
 
     fn is_stopped(&self) -> bool {
         matches!(self.stopped.try_recv(), Err(channel::TryRecvError::Disconnected))
+    }
+
+    fn is_read_only(&self) -> bool {
+        // ORDERING: nothing is read by it; an event that just misses it is refused by the writer.
+        self.journal.failed.load(Ordering::Relaxed)
     }
 
     #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]

@@ -14,15 +14,17 @@ use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
 use super::open::RecoveryReport;
+use super::queue::JournalState;
+use super::session::SessionMaker;
 use super::store::Store;
 use crate::checkpoint::Restored;
 use crate::guard::fenced;
-use crate::ingest::Weigher;
+use crate::ingest::{Admission, Weigher};
 use crate::journal::Journal;
 use crate::model::{
     ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, UserState,
 };
-use crate::publish::{Freeze, Watermark};
+use crate::publish::{Freeze, Published, Watermark};
 use crate::query::Reader;
 use crate::storage::StorageFailure;
 use crate::training::{Forgotten, SweepPolicy};
@@ -44,7 +46,7 @@ pub(super) struct Writer {
     pub(super) meters: Arc<Meters>,
     pub(super) pool: Arc<ThreadPool>,
     pub(super) crew: Crew,
-    pub(super) weigher: Box<dyn Weigher>,
+    pub(super) weigher: Arc<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
     /// What `shared.current` holds; only the writer replaces it.
     pub(super) generation: Arc<Generation>,
@@ -86,6 +88,9 @@ pub(super) struct Writer {
 
     /// How far the sources of events say they have been read.
     pub(super) source_offsets: BTreeMap<String, u64>,
+    /// As far as they are in the journal: what the host is told.
+    pub(super) published_offsets: Arc<Published<BTreeMap<String, u64>>>,
+    pub(super) offsets_changed: bool,
     /// `None` in an engine that lives in memory alone.
     pub(super) journal: Option<Journal>,
     pub(super) journal_failure: Option<StorageFailure>,
@@ -97,6 +102,8 @@ pub(super) struct Writer {
     pub(super) erased: Arc<Watermark>,
     pub(super) erasure_failed_at: Option<Timestamp>,
     pub(super) last_logged_time: Option<Timestamp>,
+    /// Whether an event was logged since the last commit.
+    pub(super) batch_has_event: bool,
 }
 
 /// A sweep under way.
@@ -138,6 +145,8 @@ impl Writer {
             generation_published_at: EventSeq::ZERO,
             norm_of_model: None,
             source_offsets: BTreeMap::new(),
+            published_offsets: Arc::new(Published::new(Arc::default())),
+            offsets_changed: false,
             journal: None,
             store: None,
             checkpointing: None,
@@ -146,6 +155,7 @@ impl Writer {
             erasure_failed_at: None,
             journal_failure: None,
             last_logged_time: None,
+            batch_has_event: false,
             crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
@@ -173,6 +183,7 @@ impl Writer {
         writer.dedupe = restored.dedupe;
         writer.actions = restored.actions;
         writer.source_offsets = restored.source_offsets;
+        writer.offsets_changed = true;
         writer.settings.learning = restored.settings;
         writer.items_stale = true;
         writer.n_bytes = restored.n_state_bytes + writer.n_bytes_of_ids();
@@ -230,9 +241,29 @@ impl Writer {
         self.to_refold.is_empty() && self.check_writable().is_ok()
     }
 
-    /// The last durable event; `None` in an engine that lives in memory alone.
-    pub(super) fn durable(&self) -> Option<Arc<Watermark>> {
-        self.journal.as_ref().map(|journal| Arc::clone(journal.durable()))
+    /// What senders know of the journal.
+    pub(super) fn journal_state(&self) -> JournalState {
+        self.journal.as_ref().map_or_else(JournalState::default, |journal| JournalState {
+            durable: Some(Arc::clone(journal.durable())),
+            failed: Arc::clone(journal.has_failed()),
+        })
+    }
+
+    /// What private sessions are made of.
+    pub(super) fn session_maker(&self, admission: Admission) -> SessionMaker {
+        SessionMaker {
+            admission,
+            weigher: Arc::clone(&self.weigher),
+            meters: Arc::clone(&self.meters),
+            max_history: self.settings.learning.max_history,
+        }
+    }
+
+    /// Tells the host of offsets that are in the journal.
+    pub(super) fn publish_offsets(&mut self) {
+        if std::mem::take(&mut self.offsets_changed) {
+            drop(self.published_offsets.replace(Arc::new(self.source_offsets.clone())));
+        }
     }
 
     /// Learns by other settings from now on.

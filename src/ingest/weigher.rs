@@ -41,8 +41,9 @@ impl<'a> EventFacts<'a> {
 ///
 /// Called on the writer thread, once an event, in order; it should take well under a microsecond, and must
 /// not wait for the engine it belongs to (a `send` into a full queue would wait for ever). A panic
-/// is caught and counted, and the event refused. A closure is given
-/// with [`EngineBuilder::weigh_with`](crate::EngineBuilder::weigh_with).
+/// is caught and counted, and the event refused. A [`PrivateSession`](crate::PrivateSession) calls it on the thread
+/// of the host that pushes, at the same time perhaps. A closure is given with
+/// [`EngineBuilder::weigh_with`](crate::EngineBuilder::weigh_with).
 #[diagnostic::on_unimplemented(note = "give a closure with `EngineBuilder::weigh_with`")]
 pub trait Weigher: fmt::Debug + Send + Sync + 'static {
     /// The signal of one event.

@@ -24,8 +24,8 @@ pub use durability::Durability;
 pub(crate) use inspect::{RepairPlan, SegmentState, scan};
 pub(crate) use origin::Origin;
 pub(crate) use record::{EventRecord, Record};
-pub(crate) use recover::Replay;
-pub(crate) use segment::remove_segments_before;
+pub(crate) use recover::{Recovered, Replay};
+pub(crate) use segment::{first_record, remove_segments_before};
 pub(crate) use sync::{Flush, FlushError};
 pub(crate) use writer::{Journal, JournalOptions, SyncOn};
 

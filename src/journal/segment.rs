@@ -178,6 +178,13 @@ pub(super) fn find_segments(storage: &dyn Storage) -> Result<Vec<FoundSegment>, 
     Ok(segments)
 }
 
+/// The number of the first record there is, or would be; `None` without a journal. If the first segment is damaged,
+/// that is for its reader to find out.
+pub(crate) fn first_record(storage: &dyn Storage) -> Result<Option<u64>, StoreError> {
+    let segments = find_segments(storage)?;
+    Ok(segments.first().map(|first| first.header.map_or(1, |header| header.first_record)))
+}
+
 /// Removes the segments before number `first`, whose records a checkpoint has. Their directory is not synced: should
 /// some of them come back, they are passed over.
 pub(crate) fn remove_segments_before(storage: &dyn Storage, first: u64) -> Result<(), StoreError> {

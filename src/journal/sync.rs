@@ -1,6 +1,7 @@
 //! Making what was written survive a power cut, beside the writer or in its stead.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -31,6 +32,8 @@ pub(super) struct Syncing {
     storage: Arc<dyn Storage>,
     /// The last event that survives a power cut.
     durable: Arc<Watermark>,
+    /// Set with the failure that ends the journal: for those who look often.
+    has_failed: Arc<AtomicBool>,
     /// Sync by itself so long after something came in; `None` to do it only when asked.
     interval: Option<Duration>,
     state: Mutex<State>,
@@ -103,7 +106,15 @@ impl Syncing {
             life: Life::Running,
         };
         let state = Mutex::new(state);
-        Self { storage, durable, interval, state, woken: Condvar::new(), round_ended: Condvar::new() }
+        Self {
+            storage,
+            durable,
+            has_failed: Arc::default(),
+            interval,
+            state,
+            woken: Condvar::new(),
+            round_ended: Condvar::new(),
+        }
     }
 
     pub(super) fn storage(&self) -> &dyn Storage {
@@ -112,6 +123,10 @@ impl Syncing {
 
     pub(super) fn durable(&self) -> &Arc<Watermark> {
         &self.durable
+    }
+
+    pub(super) fn has_failed(&self) -> &Arc<AtomicBool> {
+        &self.has_failed
     }
 
     #[cfg(test)]
@@ -217,6 +232,8 @@ impl Syncing {
     /// Ends the journal for good, and gives the failure that did: the first.
     pub(super) fn fail(&self, failure: StorageFailure) -> StorageFailure {
         let first = self.state.lock().failure.get_or_insert(failure).clone();
+        // ORDERING: nothing is read by it.
+        self.has_failed.store(true, Ordering::Relaxed);
         self.woken.notify_one();
         self.round_ended.notify_all();
         self.durable.close();

@@ -1,6 +1,7 @@
 //! Writing the journal: batches of records, segments, marks of what is durable.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -149,6 +150,11 @@ impl Journal {
     /// The last event that survives a power cut; closed when no more will.
     pub(crate) fn durable(&self) -> &Arc<Watermark> {
         self.syncing.durable()
+    }
+
+    /// True once the journal has failed.
+    pub(crate) fn has_failed(&self) -> &Arc<AtomicBool> {
+        self.syncing.has_failed()
     }
 
     /// Whether nothing was recorded since the last commit.

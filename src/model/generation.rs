@@ -72,6 +72,16 @@ impl Generation {
         })
     }
 
+    /// The vector that `history` gives in this generation, solved against `items`; `None` if there is no model yet.
+    pub(crate) fn solve(
+        &self,
+        history: &History,
+        items: &ItemRows,
+        scratch: &mut FoldScratch,
+    ) -> Option<AlignedVec> {
+        Some(self.users.as_ref()?.fold_in(history, self.as_of, items, scratch))
+    }
+
     /// As [`vector_of`](Self::vector_of), but only what is at hand: nothing is solved.
     pub(crate) fn vector_at_hand<'a>(&'a self, user: UserIdx, state: &'a UserState) -> Option<&'a [f32]> {
         match &state.folded {

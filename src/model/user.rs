@@ -70,6 +70,24 @@ impl UserState {
         Self { seq: self.seq, history: self.history.clone(), recent: self.recent.clone(), folded: None }
     }
 
+    /// A copy with more events in its history, of which none can be taken back. As there, the lightest cells beyond
+    /// `max_history` are dropped.
+    pub(crate) fn with_facts(
+        &self,
+        facts: impl IntoIterator<Item = Fact>,
+        max_history: usize,
+        decay: Decay,
+    ) -> Self {
+        let mut history = self.history.clone();
+        for fact in facts {
+            history.add(fact, decay);
+            if history.cells().len() > max_history {
+                history.evict_lightest(Some(fact.item));
+            }
+        }
+        Self { seq: self.seq, history, recent: Recent::default(), folded: None }
+    }
+
     /// Adds an event.
     pub(crate) fn add(&mut self, event: RawEvent, limits: UserLimits, decay: Decay) -> Change {
         let new_cell = self.history.add(event.fact, decay);

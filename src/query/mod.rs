@@ -15,5 +15,6 @@ pub use answer::{
 pub use items::ItemQuery;
 pub use reader::{Reader, ViewAfterError};
 pub use taste::TasteError;
+pub(crate) use user::FactOf;
 pub use user::UserView;
 pub use view::View;

@@ -7,8 +7,8 @@ use super::answer::{ColdCause, HistoryEntry, QueryError, SimilarUser};
 use super::items::{ItemQuery, Target};
 use super::view::{View, telling};
 use crate::kernel::{AlignedVec, TopK, dot};
-use crate::model::{Cell, UserState, Weighing};
-use crate::types::{EventSeq, ItemId, UserId, UserIdx};
+use crate::model::{Cell, Fact, UserState, Weighing};
+use crate::types::{DayPart, EventSeq, ItemId, Signal, Timestamp, UserId, UserIdx};
 
 /// A user at one moment: their history is pinned, so that everything asked of one `UserView` agrees.
 ///
@@ -18,15 +18,62 @@ use crate::types::{EventSeq, ItemId, UserId, UserIdx};
 pub struct UserView<'v> {
     view: &'v View,
     id: UserId,
-    known: Option<(UserIdx, Arc<UserState>)>,
+    known: Option<Known>,
     vector: OnceCell<Option<AlignedVec>>,
+}
+
+/// What is known of a user, and from where.
+#[derive(Debug)]
+struct Known {
+    /// `None` for somebody only a private session knows.
+    idx: Option<UserIdx>,
+    state: Arc<UserState>,
+    whose: Whose,
+}
+
+/// Who knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Everybody,
+    /// A private session, on top of the rest: no vector at hand is of this history.
+    Session,
+}
+
+/// What was done with an item of this id.
+#[derive(Debug, Clone)]
+pub(crate) struct FactOf {
+    pub(crate) item: ItemId,
+    pub(crate) at: Timestamp,
+    pub(crate) signal: Signal,
+    pub(crate) day_part: DayPart,
 }
 
 impl<'v> UserView<'v> {
     pub(super) fn new(view: &'v View, id: UserId) -> Self {
-        let idx = view.shared.user_ids.get(&id).map(UserIdx::new);
-        let known = idx.and_then(|idx| view.shared.user(idx).map(|state| (idx, state)));
+        let known =
+            published(view, &id).map(|(idx, state)| Known { idx: Some(idx), state, whose: Whose::Everybody });
         Self { view, id, known, vector: OnceCell::new() }
+    }
+
+    /// The user with more on top of what is known of them.
+    pub(super) fn with_facts(
+        view: &'v View,
+        id: &UserId,
+        facts: impl Iterator<Item = FactOf>,
+        max_history: usize,
+    ) -> Self {
+        let fact = |FactOf { item, at, signal, day_part }| {
+            Some(Fact { item: view.item_idx(&item)?, at, signal, day_part })
+        };
+        let mut facts = facts.filter_map(fact).peekable();
+        let base = published(view, id);
+        let known = (base.is_some() || facts.peek().is_some()).then(|| {
+            let idx = base.as_ref().map(|(idx, _)| *idx);
+            let state = base.map(|(_, state)| state).unwrap_or_default();
+            let state = Arc::new(state.with_facts(facts, max_history, view.shared.weighing.decay));
+            Known { idx, state, whose: Whose::Session }
+        });
+        Self { view, id: id.clone(), known, vector: OnceCell::new() }
     }
 
     /// The user's id.
@@ -34,14 +81,14 @@ impl<'v> UserView<'v> {
         &self.id
     }
 
-    /// Whether the engine has learned anything of this user.
+    /// Whether the engine has learned anything of this user, or their private session knows something.
     pub fn is_known(&self) -> bool {
         self.known.is_some()
     }
 
     /// The user's last event that this view knows of; zero for an unknown user.
     pub fn seq(&self) -> EventSeq {
-        self.known.as_ref().map_or(EventSeq::ZERO, |(_, state)| state.seq)
+        self.known.as_ref().map_or(EventSeq::ZERO, |known| known.state.seq)
     }
 
     /// Items for this user: new to them, unless [`ItemQuery::allow_known`] is called.
@@ -53,7 +100,7 @@ impl<'v> UserView<'v> {
             Some(vector) => ItemQuery::new(self.view, Target::Personal(vector.clone())),
             None => ItemQuery::new(self.view, Target::Popular(super::Source::Cold(self.cold_cause()))),
         };
-        let cells = self.known.as_ref().map(|(_, state)| state.history.cells());
+        let cells = self.known.as_ref().map(|known| known.state.history.cells());
         let known = cells.unwrap_or_default().iter().map(Cell::item).collect();
         query.with_known(known).with_user_seq(self.seq())
     }
@@ -78,11 +125,11 @@ impl<'v> UserView<'v> {
     /// [`QueryError::NoUserVector`] if there is nothing to compare.
     pub fn similar(&self, limit: usize) -> Result<Vec<SimilarUser>, QueryError> {
         let missing = || QueryError::NoUserVector { user: self.id.clone() };
-        let (vector, (own, _)) =
-            (self.vector().ok_or_else(missing)?, self.known.as_ref().ok_or_else(missing)?);
+        let vector = self.vector().ok_or_else(missing)?;
+        let own = self.known.as_ref().and_then(|known| known.idx).map(UserIdx::get);
         let (view, norm) = (self.view, self.norm(vector));
         let mut top = TopK::new(limit);
-        for row in (0..view.shared.user_ids.len()).filter(|&row| row != own.get()) {
+        for row in (0..view.shared.user_ids.len()).filter(|&row| Some(row) != own) {
             let Some(state) = view.shared.user(UserIdx::new(row)) else { continue };
             if let Some(other) = view.generation.vector_at_hand(UserIdx::new(row), &state) {
                 // Zero over zero is NaN, which no list keeps.
@@ -98,7 +145,7 @@ impl<'v> UserView<'v> {
 
     /// The user's history, in order of when the engine first met each item.
     pub fn history(&self) -> Vec<HistoryEntry> {
-        let Some((_, state)) = &self.known else { return Vec::new() };
+        let Some(Known { state, .. }) = &self.known else { return Vec::new() };
         let cells = state.history.cells();
         // Before the first sweep there is no moment that all histories are reckoned at: take their own last.
         let latest = || cells.iter().map(Cell::last_seen).max().unwrap_or_default();
@@ -121,15 +168,18 @@ impl<'v> UserView<'v> {
     /// What this view of a user pins and the vector it answers with, for tests that check it from outside.
     #[cfg(test)]
     pub(crate) fn pinned(&self) -> Option<(UserIdx, &UserState, Option<&AlignedVec>)> {
-        self.known.as_ref().map(|(idx, state)| (*idx, &**state, self.vector()))
+        self.known.as_ref().and_then(|known| Some((known.idx?, &*known.state, self.vector())))
     }
 
     fn vector(&self) -> Option<&AlignedVec> {
         let solve = || {
-            let (idx, state) = self.known.as_ref()?;
-            let items = &self.view.items.rows;
-            View::with_scratch(|scratch| self.view.generation.vector_of(*idx, state, items, scratch))
-                .and_then(telling)
+            let Known { idx, state, whose } = self.known.as_ref()?;
+            let (generation, items) = (&self.view.generation, &self.view.items.rows);
+            View::with_scratch(|scratch| match (whose, idx) {
+                (Whose::Everybody, Some(idx)) => generation.vector_of(*idx, state, items, scratch),
+                _ => generation.solve(&state.history, items, scratch),
+            })
+            .and_then(telling)
         };
         self.vector.get_or_init(solve).as_ref()
     }
@@ -145,4 +195,10 @@ impl<'v> UserView<'v> {
             Some(_) => ColdCause::NothingKnown,
         }
     }
+}
+
+/// What is published of the user of this id.
+fn published(view: &View, id: &UserId) -> Option<(UserIdx, Arc<UserState>)> {
+    let idx = UserIdx::new(view.shared.user_ids.get(id)?);
+    Some((idx, view.shared.user(idx)?))
 }

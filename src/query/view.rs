@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::answer::{QueryError, Recommendations, Source};
 use super::items::{ItemQuery, Target};
 use super::taste::{self, TasteError};
-use super::user::UserView;
+use super::user::{FactOf, UserView};
 use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{FoldScratch, Generation, ItemSide, Shared};
 use crate::types::{GenerationId, ItemId, ItemIdx, ItemVersion, UserId, UserIdx};
@@ -64,6 +64,16 @@ impl View {
     /// A user as they are now, known or not.
     pub fn user(&self, user: impl Into<UserId>) -> UserView<'_> {
         UserView::new(self, user.into())
+    }
+
+    /// `user` as they are now with `facts` on top: of items that this view does not know nothing is taken over.
+    pub(crate) fn user_with_facts(
+        &self,
+        user: &UserId,
+        facts: impl Iterator<Item = FactOf>,
+        max_history: usize,
+    ) -> UserView<'_> {
+        UserView::with_facts(self, user, facts, max_history)
     }
 
     /// Recommendations for a taste that belongs to nobody: items and how much each counts, in the unit of

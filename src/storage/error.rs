@@ -55,6 +55,14 @@ pub enum StoreError {
         /// What is missing.
         what: String,
     },
+    /// The journal has been shortened, or the store was begun with a backup, so its first events are not in it.
+    #[error(
+        "the journal does not have the events of checkpoint {checkpoint}; keep it whole with `keep_journal`"
+    )]
+    NoBeginning {
+        /// The checkpoint that has what came before, or where it should be.
+        checkpoint: String,
+    },
     /// A record is whole, but nothing that this crate writes has it there.
     #[error("record {record} of the journal does not fit what comes before it: {what}; please report it")]
     Inconsistent {

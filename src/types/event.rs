@@ -205,6 +205,11 @@ impl Event {
         Self { extras: Some(Box::new(extras)), ..self }
     }
 
+    /// The same done by another user.
+    pub(crate) fn of_user(self, user: UserId) -> Self {
+        Self { user, ..self }
+    }
+
     /// Who.
     pub fn user(&self) -> &UserId {
         &self.user
