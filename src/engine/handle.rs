@@ -343,7 +343,8 @@ impl Engine {
     }
 
     /// Makes what is known of `from` part of `into`, who may be new: for the anonymous visitor who logs in.
-    /// `from` is nobody any more. Waits only for room in the queue.
+    /// `from` is nobody any more. Of two like actions that come together so, an undo takes back the one with the
+    /// later time stamp. Waits only for room in the queue.
     ///
     /// # Errors
     /// [`EngineError::Stopped`] if the engine has stopped.

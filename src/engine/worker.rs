@@ -206,6 +206,12 @@ impl Worker {
             }
             self.writer.fold_some_items();
         }
+        if let Some(failure) = &self.writer.journal_failure {
+            for call in self.checkpoint_calls.drain(..) {
+                // Whoever called may have gone away.
+                let _ = call.done.try_send(Err(failure.clone().into()));
+            }
+        }
         // Before a sweep: it waits for the end of one that is under way, and there may always be another.
         if self.writer.may_checkpoint()
             && (!self.checkpoint_calls.is_empty() || self.writer.wants_checkpoint())

@@ -74,6 +74,9 @@ impl fmt::Display for BadHeader {
     }
 }
 
+/// There will never be a version beyond it: what says so is noise.
+const MAX_VERSION: u32 = 1 << 16;
+
 impl Header {
     pub(super) fn salt(&self) -> Salt {
         Salt::new(self.store_id, self.number)
@@ -104,7 +107,7 @@ impl Header {
         }
         // INVARIANT: the version stands here in every version, so that later ones are told from damage.
         match TakeBytes::new(&bytes[MAGIC.len()..]).u32() {
-            Ok(found) if found > VERSION => Err(BadHeader::Newer { found }),
+            Ok(found) if (VERSION + 1..=MAX_VERSION).contains(&found) => Err(BadHeader::Newer { found }),
             Ok(_) | Err(_) => Self::take(bytes).map_err(|_| BadHeader::Broken),
         }
     }

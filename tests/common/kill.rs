@@ -112,7 +112,7 @@ impl Children {
     /// If the child fails by itself, or has not ended after [`PATIENCE`].
     pub(crate) fn run(self, argument: &str, kill: Kill) -> Run {
         let mut child = Command::new(std::env::current_exe().expect("a test is a program"))
-            .args(["--exact", self.test, "--nocapture", "--test-threads=1"])
+            .args(["--exact", self.test, "--nocapture", "--include-ignored", "--test-threads=1"])
             .env(TEST, self.test)
             .env(ARGUMENT, argument)
             .stdin(Stdio::null())

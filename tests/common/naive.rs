@@ -46,8 +46,6 @@ pub(crate) enum Verdict {
 /// An event that stands.
 #[derive(Debug, Clone, PartialEq)]
 struct Done {
-    /// Its place among all steps.
-    place: u64,
     item: ItemId,
     kind: ActionKind,
     at: Timestamp,
@@ -95,7 +93,6 @@ struct User {
 pub(crate) struct Naive {
     weigh: fn(&Event) -> (f64, f64),
     now: Timestamp,
-    n_steps: u64,
     users: BTreeMap<UserId, User>,
     keys: BTreeMap<IdempotencyKey, UserId>,
 }
@@ -104,7 +101,7 @@ impl Naive {
     /// Before the first step. `now` is the time of events that do not say theirs; `weigh` gives an event's
     /// preference and confidence, in that order ([`music`] is the crate's default).
     pub(crate) fn new(now: Timestamp, weigh: fn(&Event) -> (f64, f64)) -> Self {
-        Self { weigh, now, n_steps: 0, users: BTreeMap::new(), keys: BTreeMap::new() }
+        Self { weigh, now, users: BTreeMap::new(), keys: BTreeMap::new() }
     }
 
     /// After all of `steps`.
@@ -118,7 +115,6 @@ impl Naive {
 
     /// Takes one step.
     pub(crate) fn take(&mut self, step: &Step) -> Verdict {
-        self.n_steps += 1;
         match step {
             Step::Event(event) => return self.learn(event),
             Step::ForgetUser(user) => {
@@ -160,7 +156,6 @@ impl Naive {
     fn add(&mut self, event: &Event, kind: &ActionKind) {
         let (preference, confidence) = (self.weigh)(event);
         let done = Done {
-            place: self.n_steps,
             item: event.item().clone(),
             kind: kind.clone(),
             at: event.timestamp().unwrap_or(self.now),
@@ -180,7 +175,8 @@ impl Naive {
         let Some(gone) = self.users.remove(from) else { return };
         let user = self.users.entry(into.clone()).or_default();
         user.done.extend(gone.done);
-        user.done.sort_by_key(|done| done.place);
+        // From here on the newest is the one with the latest time stamp; stable, so one's own come first.
+        user.done.sort_by_key(|done| done.at);
         user.age();
         for (item, ever) in gone.ever {
             user.ever.entry(item).and_modify(|mine| mine.join(ever)).or_insert(ever);
