@@ -69,6 +69,7 @@ pub mod import;
 mod ingest;
 mod journal;
 mod kernel;
+pub mod maintenance;
 pub mod metrics;
 mod model;
 mod publish;
@@ -88,11 +89,11 @@ pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, ManualEngine, RecoveryReport,
-    SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TornTail, TrySendError,
+    SendError, ShutdownError, ShutdownReport, Stats, SweepHandle, TrySendError,
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
-pub use journal::Durability;
+pub use journal::{Durability, TornTail};
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{

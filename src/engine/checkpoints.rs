@@ -189,7 +189,7 @@ impl CheckpointJob {
     pub(super) fn run(self) -> Result<CheckpointReport, CheckpointError> {
         match &self.target {
             Target::Backup(storage) => {
-                let _lock = open::lock(&**storage)?;
+                let _lock = crate::storage::lock(&**storage)?;
                 if let Some(file) = storage.list().map_err(StoreError::io("list", "the backup"))?.pop() {
                     return Err(CheckpointError::NotEmpty { file });
                 }

@@ -32,7 +32,7 @@ pub use handle::{
 pub use import::ImportReport;
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
-pub use open::{RecoveryReport, TornTail};
+pub use open::RecoveryReport;
 pub use queue::{EventSender, SendError, TrySendError};
 pub use store::CheckpointEvery;
 

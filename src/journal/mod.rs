@@ -19,6 +19,7 @@ mod walk;
 mod writer;
 
 pub(crate) use cut::Cut;
+pub use cut::TornTail;
 pub use durability::Durability;
 pub(crate) use inspect::{RepairPlan, SegmentReport, SegmentState, scan};
 pub(crate) use origin::Origin;
