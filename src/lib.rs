@@ -69,6 +69,7 @@ pub mod import;
 mod ingest;
 mod journal;
 mod kernel;
+pub mod maintenance;
 pub mod metrics;
 mod model;
 mod publish;
@@ -89,11 +90,11 @@ pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
     ManualEngine, Past, PrivateSession, PrivateSessionError, RecoveryReport, SendError, ShutdownError,
-    ShutdownReport, Stats, SweepHandle, TornTail, TrySendError, journaled_events,
+    ShutdownReport, Stats, SweepHandle, TrySendError, journaled_events,
 };
 pub use guard::LatencySummary;
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
-pub use journal::Durability;
+pub use journal::{Durability, TornTail};
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{

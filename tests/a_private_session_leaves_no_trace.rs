@@ -109,11 +109,16 @@ fn what_is_refused_comes_back_and_changes_nothing() {
         assert_eq!(error.clone().into_event(), event);
         error
     };
-    use PrivateSessionError::{AnotherUser, Invalid, NothingToUndo, WeigherPanicked};
-    assert!(matches!(refused(&mut session, Event::listen("ben", 1)), AnotherUser(_)));
-    assert!(matches!(refused(&mut session, Event::listen("ana", "")), Invalid(_)));
-    assert!(matches!(refused(&mut session, Event::listen("ana", 13)), WeigherPanicked(_)));
-    assert!(matches!(refused(&mut session, Event::undo(Event::like("ana", 1))), NothingToUndo(_)));
+    assert!(matches!(refused(&mut session, Event::listen("ben", 1)), PrivateSessionError::AnotherUser(_)));
+    assert!(matches!(refused(&mut session, Event::listen("ana", "")), PrivateSessionError::Invalid(_)));
+    assert!(matches!(
+        refused(&mut session, Event::listen("ana", 13)),
+        PrivateSessionError::WeigherPanicked(_)
+    ));
+    assert!(matches!(
+        refused(&mut session, Event::undo(Event::like("ana", 1))),
+        PrivateSessionError::NothingToUndo(_)
+    ));
     assert!(session.is_empty());
     assert_eq!(engine.stats().plugin_panics, 1);
 }

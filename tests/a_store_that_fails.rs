@@ -316,7 +316,8 @@ fn other_settings_for_life_are_refused_and_nothing_is_touched() {
         let refused = open(tiny().half_life(half_life));
         assert!(matches!(
             refused,
-            BuildError::Store(StoreError::HalfLife { stored: None, asked: Some(asked) }) if asked == 60_000.0
+            BuildError::Store(StoreError::HalfLife { stored: None, asked: Some(asked) })
+                if asked.to_bits() == 60_000.0_f64.to_bits()
         ));
         assert_eq!((storage.operations(), self::files(&storage)), (0, files));
         let engine = open_tiny(&storage).expect("with its own settings");

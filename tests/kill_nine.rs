@@ -47,8 +47,8 @@ fn child(argument: &str, report: &Report) {
 
     let n_senders = 1 + usize::from(random.below(2) == 0);
     thread::scope(|scope| {
-        for sender in 0..n_senders {
-            let (events, first) = (engine.sender(), found[sender]);
+        for (sender, &first) in found.iter().enumerate().take(n_senders) {
+            let events = engine.sender();
             scope.spawn(move || send(sender, first, &events, report));
         }
         loop {
@@ -86,7 +86,7 @@ fn send(sender: usize, first: u64, events: &EventSender, report: &Report) {
         let receipt = events.send_tracked(event(sender, number)).expect("it runs");
         under_way.push_back((number, receipt));
         // One at a time, then several together.
-        while under_way.len() as u64 >= 1 + number % WINDOW {
+        while under_way.len() as u64 > number % WINDOW {
             let (number, receipt) = under_way.pop_front().expect("there is one");
             let outcome = receipt.wait(PATIENCE);
             assert!(matches!(outcome, Some(Outcome::Applied(_))), "{outcome:?}");

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["als", "search", "metrics", "publish"],
     &["model", "storage"],
     &["ingest", "journal", "checkpoint", "training", "query"],
-    &["engine"],
+    &["engine", "maintenance"],
     &["eval", "import", "demo"],
 ];
 

@@ -79,7 +79,12 @@ impl World {
             _ if random.below(2) == 0 => Durability::Interval(Duration::from_secs(3_600)),
             _ => Durability::Interval(Duration::ZERO),
         };
-        Self { seed, acts, durability, segment_bytes: [1, 300, 1_000, 100_000][random.below(4) as usize] }
+        Self {
+            seed,
+            acts,
+            durability,
+            segment_bytes: [1, 300, 1_000, 100_000][usize::try_from(random.below(4)).expect("small")],
+        }
     }
 
     fn open(&self, storage: &FaultyStorage, pool: &Arc<ThreadPool>) -> Result<Opened, BuildError> {
@@ -152,7 +157,7 @@ impl Life {
                     // It may be there or not.
                     Outcome::StoreFailed => self.upto.push(self.steps.len()),
                     Outcome::Duplicate | Outcome::Rejected(_) => {}
-                    other => panic!("{step:?} was {other:?}"),
+                    other @ (Outcome::Stopped | _) => panic!("{step:?} was {other:?}"),
                 }
             }
             Act::Pump => engine.pump(),
@@ -283,7 +288,7 @@ fn crash(world: &World, at: u64, random: &mut Random, pools: &Pools) {
 
     // It goes on.
     life.rewind(recovered);
-    for _ in 0..1 + random.below(10) {
+    for _ in 0..=random.below(10) {
         life.act(&Act::Step(event(random).into()), &mut opened, world.durability);
     }
     match random.below(4) {

@@ -7,6 +7,7 @@ mod digest;
 mod error;
 mod head;
 mod name;
+mod newest;
 mod pack;
 mod parts;
 mod read;
@@ -22,7 +23,8 @@ mod write_model;
 
 pub use digest::StateDigest;
 pub use error::CheckpointError;
-pub(crate) use name::{list, remove_unfinished};
+pub(crate) use name::{CheckpointFile, list, remove_unfinished};
+pub(crate) use newest::newest;
 pub(crate) use parts::StateParts;
 pub(crate) use read::read;
 pub(crate) use snapshot::{Position, Restored, RunningGramians, Snapshot};

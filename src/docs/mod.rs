@@ -10,7 +10,6 @@ pub mod concurrency {}
 pub mod numerics {}
 
 #[doc = include_str!("formats.md")]
-#[doc = include_str!("checkpoint_format.md")]
 pub mod formats {}
 
 #[doc = include_str!("glossary.md")]

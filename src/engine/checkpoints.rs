@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::open::{self, new_store_id};
+use super::open::new_store_id;
 use super::writer::Writer;
 use crate::checkpoint::{
     self, CheckpointError, CheckpointReport, Position, Snapshot, StateDigest, StateParts,
@@ -194,7 +194,7 @@ impl CheckpointJob {
     pub(super) fn run(self) -> Result<CheckpointReport, CheckpointError> {
         match &self.target {
             Target::Backup(storage) => {
-                let _lock = open::lock(&**storage)?;
+                let _lock = crate::storage::lock(&**storage)?;
                 if let Some(file) = storage.list().map_err(StoreError::io("list", "the backup"))?.pop() {
                     return Err(CheckpointError::NotEmpty { file });
                 }

@@ -85,16 +85,16 @@ impl Iterator for JournaledEvents {
     fn next(&mut self) -> Option<Self::Item> {
         while !self.is_over {
             match self.records.next_record() {
-                Ok(Some((number, record))) if number <= self.last_record => match record {
-                    Record::Time(at) => self.learned_at = at,
-                    Record::Event(EventRecord { event, at, signal, .. }) => {
-                        if let Some(event) = self.fates.apply(number, event) {
-                            let event = event.at(at);
-                            return Some(Ok(JournaledEvent { event, signal, learned_at: self.learned_at }));
-                        }
+                Ok(Some((number, record))) if number <= self.last_record => {
+                    if let Record::Time(at) = record {
+                        self.learned_at = at;
+                    } else if let Record::Event(EventRecord { event, at, signal, .. }) = record
+                        && let Some(event) = self.fates.apply(number, event)
+                    {
+                        let event = event.at(at);
+                        return Some(Ok(JournaledEvent { event, signal, learned_at: self.learned_at }));
                     }
-                    _ => {}
-                },
+                }
                 Ok(_) => self.is_over = true,
                 Err(error) => {
                     self.is_over = true;
@@ -126,15 +126,12 @@ impl Fates {
         let mut last_record = 0;
         while let Some((number, record)) = records.next_record()? {
             last_record = number;
-            match record {
-                Record::ForgetUser(user) => {
-                    fates.users.entry(user).or_default().push((number, UserFate::Forgotten));
-                }
-                Record::MergeUsers { from, into } => {
-                    fates.users.entry(from).or_default().push((number, UserFate::MergedInto(into)));
-                }
-                Record::ForgetItem(item) => fates.items.entry(item).or_default().push(number),
-                _ => {}
+            if let Record::ForgetUser(user) = record {
+                fates.users.entry(user).or_default().push((number, UserFate::Forgotten));
+            } else if let Record::MergeUsers { from, into } = record {
+                fates.users.entry(from).or_default().push((number, UserFate::MergedInto(into)));
+            } else if let Record::ForgetItem(item) = record {
+                fates.items.entry(item).or_default().push(number);
             }
         }
         Ok((fates, last_record))

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::handle::EngineError;
 use super::writer::Writer;
 use crate::ingest::Interaction;
-use crate::journal::{Flush, Journal, Record};
+use crate::journal::{Flush, Record};
 use crate::model::{Refusal, Solve};
 use crate::storage::StorageFailure;
 use crate::types::{EventSeq, Signal};

@@ -36,7 +36,7 @@ pub use import::ImportReport;
 pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
-pub use open::{RecoveryReport, TornTail};
+pub use open::RecoveryReport;
 pub use past::Past;
 pub use queue::{EventSender, SendError, TrySendError};
 pub use session::{PrivateSession, PrivateSessionError};

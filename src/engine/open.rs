@@ -1,7 +1,6 @@
 //! From a store to an engine that goes on where the last one ended.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +9,12 @@ use super::checkpoints::remove_all_older;
 use super::replay::Replay;
 use super::store::{CheckpointEvery, Store, StoreSettings};
 use super::writer::Writer;
-use crate::checkpoint::{self, Restored};
-use crate::journal::{Journal, JournalOptions, Origin, Record, Replay as JournalReplay, SyncOn};
+use crate::checkpoint;
+use crate::journal::{
+    Cut, Journal, JournalOptions, Origin, Record, Replay as JournalReplay, SyncOn, TornTail,
+};
 use crate::model::LearningSettings;
-use crate::storage::{Storage, StorageLock, StoreError};
+use crate::storage::{self, StoreError};
 use crate::types::Timestamp;
 
 /// What opening a store has found and done.
@@ -38,20 +39,6 @@ pub struct RecoveryReport {
     pub duration: Duration,
 }
 
-/// The unfinished end of a journal. Nothing of it had been made durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TornTail {
-    /// The file.
-    pub file: String,
-    /// Where the unfinished part began.
-    pub offset: u64,
-    /// How many bytes were cut off, those of later files included.
-    pub n_bytes: u64,
-    /// Whole events among them.
-    pub n_events: u64,
-}
-
 /// What the builder knows of a store and its upkeep.
 #[derive(Debug)]
 pub(super) struct Opening {
@@ -66,9 +53,9 @@ pub(super) struct Opening {
 pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writer, BuildError> {
     let began = Instant::now();
     let storage = Arc::clone(&opening.store.storage);
-    let lock = lock(&*storage)?;
+    let lock = storage::lock(&*storage)?;
     let asked = settings.learning.clone();
-    let found = newest_checkpoint(&*storage, &settings)?;
+    let found = checkpoint::newest(&*storage, &settings.limits, settings.path)?;
     let mut report = RecoveryReport {
         checkpoint: found.restored.as_ref().map(|(name, _)| name.clone()),
         skipped_checkpoints: found.skipped,
@@ -98,13 +85,12 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         }
     };
 
-    let mut records = match JournalReplay::begin(Arc::clone(&storage), origin) {
-        Ok(records) => records,
-        // Without the checkpoint that is damaged, the journal would have to reach back further.
-        Err(error) => return Err(found.damage.unwrap_or(error).into()),
-    };
+    // Should no checkpoint be readable, the journal would have to reach back to the beginning.
+    let mut damage = found.damage.filter(|_| origin == Origin::Start);
+    let mut blame = |error| damage.take().unwrap_or(error);
+    let mut records = JournalReplay::begin(Arc::clone(&storage), origin).map_err(&mut blame)?;
     let mut replay = Replay::new(&mut writer);
-    while let Some((number, record)) = records.next_record()? {
+    while let Some((number, record)) = records.next_record().map_err(&mut blame)? {
         report.records += 1;
         report.events += u64::from(matches!(record, Record::Event(_)));
         report.sweeps += u64::from(matches!(record, Record::Published { .. }));
@@ -119,16 +105,11 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     report.interrupted_sweep = replay.finish();
     let recovered = records.finish()?;
     if recovered.store_id.is_none()
-        && let Some(damage) = found.damage
+        && let Some(damage) = damage
     {
         return Err(damage.into());
     }
-    report.torn = recovered.torn.as_ref().map(|cut| TornTail {
-        file: cut.file.clone(),
-        offset: cut.offset,
-        n_bytes: cut.n_bytes,
-        n_events: cut.n_events,
-    });
+    report.torn = recovered.torn.as_ref().map(Cut::to_torn_tail);
 
     // Nothing refuses the store from here on; only now is anything written to it.
     checkpoint::remove_unfinished(&*storage)?;
@@ -166,46 +147,6 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     report.duration = began.elapsed();
     writer.recovered(report);
     Ok(writer)
-}
-
-pub(super) fn lock(storage: &dyn Storage) -> Result<Box<dyn StorageLock>, StoreError> {
-    storage.lock().map_err(|error| {
-        if error.kind() == io::ErrorKind::WouldBlock {
-            StoreError::InUse
-        } else {
-            StoreError::io("lock", "the store")(error)
-        }
-    })
-}
-
-/// What there is of checkpoints.
-#[derive(Debug)]
-struct Found {
-    restored: Option<(String, Box<Restored>)>,
-    /// Later ones that are damaged.
-    skipped: Vec<(String, String)>,
-    damage: Option<StoreError>,
-}
-
-/// The newest checkpoint that can be read. One that is damaged is passed over for the one before it; whether the
-/// journal reaches back so far is found out when it is read.
-fn newest_checkpoint(storage: &dyn Storage, settings: &Settings) -> Result<Found, StoreError> {
-    let mut found = Found { restored: None, skipped: Vec::new(), damage: None };
-    for file in checkpoint::list(storage)? {
-        match checkpoint::read(storage, &file.name, &settings.limits, settings.path) {
-            Ok(restored) => {
-                found.restored = Some((file.name, Box::new(restored)));
-                break;
-            }
-            Err(error @ StoreError::Damaged { .. }) => {
-                tracing::error!(file.name, %error, "a checkpoint is passed over");
-                found.skipped.push((file.name, error.to_string()));
-                found.damage.get_or_insert(error);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(found)
 }
 
 /// What can never change in a store.

@@ -118,7 +118,7 @@ fn find_start(settings: &Settings, storage: &dyn Storage, time: Timestamp) -> Re
         match read {
             Ok(Ok(restored)) => return Ok(Start::Checkpoint(Box::new(restored))),
             Ok(Err(taken_at)) => earliest = Some(taken_at),
-            Err(error @ StoreError::Damaged { .. }) => {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::Foreign { .. })) => {
                 tracing::error!(file.name, %error, "a checkpoint is passed over");
                 damage.get_or_insert(error);
             }
@@ -142,20 +142,18 @@ fn from_the_beginning(
 ) -> Result<Past, BuildError> {
     let mut began = None;
     while let Some((number, record)) = records.next_record()? {
-        match record {
-            Record::Time(at) if at > time => {
+        if let Record::Time(at) = record {
+            if at > time {
                 return Err(BuildError::TooLongAgo { earliest: Some(began.unwrap_or(at)) });
             }
-            Record::Time(at) => began = Some(at),
-            Record::Settings(stored) => {
-                settings.learning = stored.clone();
-                let first = Some((number, Record::Settings(stored)));
-                return run(Writer::new(settings, policies), records, first, began.unwrap_or_default(), time);
-            }
-            other => {
-                let what = format!("{} comes before any settings", other.kind());
-                return Err(StoreError::Inconsistent { record: number, what }.into());
-            }
+            began = Some(at);
+        } else if let Record::Settings(stored) = &record {
+            settings.learning = stored.clone();
+            let (writer, first) = (Writer::new(settings, policies), Some((number, record)));
+            return run(writer, records, first, began.unwrap_or_default(), time);
+        } else {
+            let what = format!("{} comes before any settings", record.kind());
+            return Err(StoreError::Inconsistent { record: number, what }.into());
         }
     }
     Err(BuildError::NoStore)
@@ -171,19 +169,18 @@ fn run(
 ) -> Result<Past, BuildError> {
     let mut replay = Replay::new(&mut writer);
     let mut next = first;
-    loop {
-        let Some((number, record)) =
-            next.take().map_or_else(|| records.next_record(), |one| Ok(Some(one)))?
-        else {
-            break;
-        };
-        match record {
-            Record::Time(later) if later > time => break,
-            Record::Time(noted) => at = noted,
-            record => replay
-                .record(record)
-                .map_err(|error| StoreError::Inconsistent { record: number, what: error.to_string() })?,
+    while let Some((number, record)) =
+        next.take().map_or_else(|| records.next_record(), |one| Ok(Some(one)))?
+    {
+        if let Record::Time(noted) = record {
+            if noted > time {
+                break;
+            }
+            at = noted;
         }
+        replay
+            .record(record)
+            .map_err(|error| StoreError::Inconsistent { record: number, what: error.to_string() })?;
     }
     replay.finish();
     writer.shared.applied.advance(writer.seq);

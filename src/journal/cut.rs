@@ -21,7 +21,31 @@ pub(crate) struct Cut {
     pub(crate) n_events: u64,
 }
 
+/// The unfinished end of a journal. Nothing of it had been made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TornTail {
+    /// The file.
+    pub file: String,
+    /// Where the unfinished part began.
+    pub offset: u64,
+    /// How many bytes were cut off, those of later files included.
+    pub n_bytes: u64,
+    /// Whole events among them.
+    pub n_events: u64,
+}
+
 impl Cut {
+    /// What is said of it if it is torn.
+    pub(crate) fn to_torn_tail(&self) -> TornTail {
+        TornTail {
+            file: self.file.clone(),
+            offset: self.offset,
+            n_bytes: self.n_bytes,
+            n_events: self.n_events,
+        }
+    }
+
     /// Takes it off, durably. Interrupted anywhere, it leaves a journal with the same bad place or none.
     pub(super) fn apply(&self, storage: &dyn Storage) -> Result<(), StoreError> {
         // The last first, so that there never is a gap.

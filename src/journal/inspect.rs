@@ -94,6 +94,8 @@ fn read_into(report: &mut SegmentReport, header: &Header, bytes: &[u8]) {
 pub(crate) struct RepairPlan {
     cut: Option<Cut>,
     damage: Option<StoreError>,
+    /// The last record that is kept, or that of the checkpoint.
+    last_record: u64,
     /// An empty segment to put in the place of one that the checkpoint goes on with.
     successor: Option<Header>,
 }
@@ -124,7 +126,8 @@ impl RepairPlan {
                 Err(error) => return Err(error),
             }
         };
-        Ok(Self { cut, damage, successor })
+        let last_record = walk.last_record();
+        Ok(Self { cut, damage, last_record, successor })
     }
 
     /// What would be taken off, if anything.
@@ -135,6 +138,16 @@ impl RepairPlan {
     /// Why the journal cannot be opened as it is; `None` if it can.
     pub(crate) fn damage(&self) -> Option<&StoreError> {
         self.damage.as_ref()
+    }
+
+    /// As [`damage`](Self::damage), for an error of its own.
+    pub(crate) fn take_damage(&mut self) -> Option<StoreError> {
+        self.damage.take()
+    }
+
+    /// The last record that is kept, or that of the checkpoint if it is later.
+    pub(crate) fn last_record(&self) -> u64 {
+        self.last_record
     }
 
     /// Repairs the journal, durably. The caller has held the lock of the storage since before the plan was made.

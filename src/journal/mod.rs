@@ -8,7 +8,6 @@ mod codec;
 mod cut;
 mod durability;
 mod frame;
-#[cfg_attr(not(test), expect(dead_code, reason = "a host's look into a store is yet to be built on it"))]
 mod inspect;
 mod judge;
 mod origin;
@@ -19,12 +18,13 @@ mod sync;
 mod walk;
 mod writer;
 
+pub(crate) use cut::Cut;
+pub use cut::TornTail;
 pub use durability::Durability;
-#[cfg(test)]
-pub(crate) use inspect::{RepairPlan, SegmentState, scan};
+pub(crate) use inspect::{RepairPlan, SegmentReport, SegmentState, scan};
 pub(crate) use origin::Origin;
 pub(crate) use record::{EventRecord, Record};
-pub(crate) use recover::{Recovered, Replay};
+pub(crate) use recover::Replay;
 pub(crate) use segment::{first_record, remove_segments_before};
 pub(crate) use sync::{Flush, FlushError};
 pub(crate) use writer::{Journal, JournalOptions, SyncOn};

@@ -157,11 +157,6 @@ impl Journal {
         self.syncing.has_failed()
     }
 
-    /// Whether nothing was recorded since the last commit.
-    pub(crate) fn is_batch_empty(&self) -> bool {
-        self.batch.is_empty()
-    }
-
     /// What ended the journal, if something did, in the background included.
     #[cfg(test)]
     pub(crate) fn failure(&self) -> Option<StorageFailure> {

@@ -9,6 +9,7 @@ pub(crate) mod bytes;
 mod contract;
 mod dir;
 mod error;
+mod lock;
 mod memory;
 mod name;
 #[cfg(test)]
@@ -17,5 +18,6 @@ mod traits;
 
 pub use dir::DirStorage;
 pub use error::{StorageFailure, StoreError};
+pub(crate) use lock::lock;
 pub use memory::MemoryStorage;
 pub use traits::{AppendFile, ReadFile, Storage, StorageLock};

@@ -1,0 +1,68 @@
+//! Makes the seeds in `corpus/`, out of the crate itself: `cargo run --example seeds`, in this folder.
+
+use std::fs;
+use std::path::Path;
+
+use segue::{Event, ManualEngine, MemoryStorage, Storage};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    for stage in 0..4 {
+        let storage = MemoryStorage::new();
+        let mut engine = segue_fuzz::open(&storage)?;
+        live(&mut engine, stage)?;
+        engine.flush()?;
+        put(&corpus, &["journal", "journal_sealed"], stage, &contents(&storage, "journal-"))?;
+        engine.checkpoint()?;
+        put(&corpus, &["checkpoint", "checkpoint_sealed"], stage, &contents(&storage, "checkpoint-"))?;
+    }
+    let artists = "id\tname\turl\tpictureURL\n1\tNacre &amp; Co\tu\tp\n2\tMist\tu\tp\n";
+    let tags = "tagID\ttagValue\n1\tmist\n";
+    let plays = "userID\tartistID\tweight\n1\t1\t30\n2\t2\t1\n";
+    let assignments = "userID\tartistID\ttagID\tday\tmonth\tyear\n1\t1\t1\t1\t1\t2010\n2\t7\t1\t1\t4\t2011\n";
+    let friends = "userID\tfriendID\n1\t2\n2\t1\n";
+    let set = [artists, tags, plays, assignments, friends].join("\0");
+    put(&corpus, &["import_lastfm"], 0, set.as_bytes())?;
+    for (number, lines) in ["1\t2\t3\n1\t4\t5\n", "1 2 3\n4 5\n", "(1,2)\t3\t4\n(5,6)\t7\t8\n"].iter().enumerate() {
+        put(&corpus, &["eval_read"], number, lines.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A little more of everything with each stage.
+fn live(engine: &mut ManualEngine, stage: usize) -> Result<(), Box<dyn std::error::Error>> {
+    for _ in 0..stage {
+        engine.apply(Event::listen("ana", "portishead").fraction(0.97).key("a"))?;
+        engine.apply(Event::skip(7_u64, 300_u64).at_fraction(0.1))?;
+        engine.apply(Event::like("ben", "tricky"))?;
+        engine.apply(Event::undo(Event::like("ben", "tricky")))?;
+        engine.pump();
+    }
+    if stage > 1 {
+        engine.add_items(["new", "newer"])?;
+        engine.sweep()?;
+    }
+    if stage > 2 {
+        engine.merge_users(7_u64, "ana");
+        engine.forget_user("ben");
+        engine.forget_item("newer");
+        engine.apply(Event::listen("cleo", "tricky"))?;
+        engine.pump();
+    }
+    Ok(())
+}
+
+/// The first file with that front part.
+fn contents(storage: &MemoryStorage, prefix: &str) -> Vec<u8> {
+    let names = storage.list().expect("memory does not fail");
+    let name = names.iter().find(|name| name.starts_with(prefix)).expect("there is one");
+    storage.contents(name).expect("it was listed")
+}
+
+fn put(corpus: &Path, targets: &[&str], number: usize, bytes: &[u8]) -> std::io::Result<()> {
+    for target in targets {
+        fs::create_dir_all(corpus.join(target))?;
+        fs::write(corpus.join(target).join(format!("seed-{number}")), bytes)?;
+    }
+    Ok(())
+}
