@@ -240,7 +240,7 @@ mod tests {
             flipped[at] ^= 0x10;
             let expected = match at {
                 0..8 => BadHeader::Foreign,
-                8..12 => BadHeader::Newer { found: 1 + (0x10 << ((at - 8) * 8)) },
+                8..10 => BadHeader::Newer { found: 1 + (0x10 << ((at - 8) * 8)) },
                 _ => BadHeader::Broken,
             };
             assert_eq!(Header::read(&flipped), Err(expected), "{at}");

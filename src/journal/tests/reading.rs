@@ -142,8 +142,9 @@ fn a_store_that_was_never_finished_is_begun_anew() {
 #[test]
 fn what_is_not_ours_is_not_touched() {
     let storage = three_segments();
-    storage.insert(name(3), b"%PDF-1.7 and so on".to_vec());
+    storage.insert(name(1), b"%PDF-1.7 and so on".to_vec());
     assert!(error(&storage, Origin::Start).contains("does not start as"));
+    let storage = three_segments();
     let mut newer = segment(&three_segments(), 3);
     newer[8] = 2;
     storage.insert(name(3), newer);
@@ -160,6 +161,23 @@ fn what_is_not_ours_is_not_touched() {
     assert!(error(&storage, Origin::Start).contains("belongs to another store"));
     let origin = Origin::Checkpoint { store_id: 98, record: 0, segment: None };
     assert!(error(&other, origin).contains("belongs to another store"));
+}
+
+#[test]
+fn noise_where_a_segment_should_begin_is_torn_unless_it_had_been_durable() {
+    let noise = b"a sector of something else";
+    let storage = three_unproven_segments();
+    let mut bytes = segment(&storage, 3);
+    bytes[..noise.len()].copy_from_slice(noise);
+    storage.insert(name(3), bytes);
+    let (records, recovered) = read(storage, Origin::Start).expect("nothing says that it was durable");
+    assert_eq!((records.len(), recovered.torn.map(|torn| torn.file)), (4, Some(name(3))));
+
+    let storage = three_segments();
+    let mut bytes = segment(&storage, 2);
+    bytes[..noise.len()].copy_from_slice(noise);
+    storage.insert(name(2), bytes);
+    assert!(error(&storage, Origin::Start).contains("is damaged at byte 0"));
 }
 
 #[test]
