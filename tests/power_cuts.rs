@@ -253,8 +253,12 @@ fn crash(world: &World, at: u64, random: &mut Random, pools: &Pools) {
     let mut found = if is_killed { storage.kill() } else { storage.reboot(random.next()) };
     found.free_space();
     drop(opened);
-    // A sync that failed may take with it what had only been handed to the system.
-    let mut floor = if is_killed && fault != Fault::SyncFails { life.written } else { life.durable };
+    // A sync that failed, by whichever fault, may take with it what had only been handed to the system.
+    let sync_failed = storage
+        .trace()
+        .iter()
+        .any(|line| line.contains(" Sync") && (line.ends_with("Io") || line.ends_with("SyncFails")));
+    let mut floor = if is_killed && !sync_failed { life.written } else { life.durable };
 
     // The recovery is cut off too, once or twice.
     while random.below(3) == 0 {
@@ -319,7 +323,7 @@ fn run(worlds: std::ops::Range<u64>, n_points: u64) {
             let at = 1 + random.below(n_operations);
             let mut random = Random::new(seed << 20 | point);
             let crashed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                crash(&world, at, &mut random, &pools)
+                crash(&world, at, &mut random, &pools);
             }));
             n_crashes += 1;
             if let Err(panic) = crashed {
