@@ -259,9 +259,10 @@ fn crash(world: &World, at: u64, random: &mut Random, pools: &Pools) {
     found.free_space();
     drop(opened);
     // A sync that failed, by whichever fault, may take with it what had only been handed to the system.
-    let sync_failed = storage.trace().iter().any(|line| {
-        line.contains(" Sync") && (line.ends_with("Io") || line.ends_with("SyncFails"))
-    });
+    let sync_failed = storage
+        .trace()
+        .iter()
+        .any(|line| line.contains(" Sync") && (line.ends_with("Io") || line.ends_with("SyncFails")));
     let mut floor = if is_killed && !sync_failed { life.written } else { life.durable };
 
     // The recovery is cut off too, once or twice.
