@@ -9,7 +9,11 @@ pub mod concurrency {}
 #[doc = include_str!("numerics.md")]
 pub mod numerics {}
 
+#[doc = include_str!("durability.md")]
+pub mod durability {}
+
 #[doc = include_str!("formats.md")]
+#[doc = include_str!("checkpoint_format.md")]
 pub mod formats {}
 
 #[doc = include_str!("glossary.md")]

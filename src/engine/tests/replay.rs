@@ -56,7 +56,8 @@ fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::
             // A sweep that gives nothing.
             let job = engine.writer.begin_sweep();
             drop(job);
-            let refused = engine.writer.end_sweep(Err(TrainingError::Panicked { message: "a lie".to_owned() }));
+            let refused =
+                engine.writer.end_sweep(Err(TrainingError::Panicked { message: "a lie".to_owned() }));
             assert!(refused.is_err());
         } else {
             engine.sweep().expect("there is something to learn");
