@@ -75,7 +75,9 @@ fn run(options: Options) -> Result<(), Failure> {
     let Before { n_events, listener, picks: before } = learner.before()?;
     println!("another process has learned {n_events} events, swept, and written a checkpoint;");
     println!("it recommends to {listener}:");
-    before.iter().for_each(|pick| println!("  {pick}"));
+    for pick in before {
+        println!("  {pick}");
+    }
     let [.., n_more] = options.n_events();
     let acknowledged = learner.kill_after(n_events + n_more)?;
     println!("\nit went on and was killed in the midst of sending (SIGKILL); by then");
@@ -97,7 +99,9 @@ fn run(options: Options) -> Result<(), Failure> {
     learn(&twin, &mut learnable(&world(options)?), options, recovered)?;
     let (ours, theirs) = (picks(&engine.reader(), &listener)?, picks(&twin.reader(), &listener)?);
     println!("{listener} is recommended now:");
-    ours.iter().for_each(|pick| println!("  {}", shown(pick)));
+    for pick in &ours {
+        println!("  {}", shown(pick));
+    }
     if ours != theirs {
         return Err(format!("an engine that was never killed recommends {theirs:?}").into());
     }
@@ -140,16 +144,20 @@ fn learn_until_killed(store: &Path, options: Options) -> Result<(), Failure> {
     learn(&engine, &mut events, options, n_before + n_after)?;
     engine.checkpoint()?.wait()?;
 
-    // Somebody who has listened to something.
-    let listener = learnable(&world).next().ok_or("nothing happens in the world")?.user().clone();
+    // Somebody whose list will change: theirs is the next event.
+    let mut events = events.peekable();
+    let listener = events.peek().ok_or("the world has ended")?.user().clone();
     let mut said = std::io::stdout().lock();
     writeln!(said, "{} {listener}", n_before + n_after)?;
     for pick in picks(&engine.reader(), &listener)? {
         writeln!(said, "{}", shown(&pick))?;
     }
     let sender = engine.sender();
+    let mut under_way = send(&sender, events.by_ref().take(AT_ONCE))?;
     loop {
-        let last = send(&sender, events.by_ref().take(AT_ONCE))?.ok_or("the world has ended")?;
+        // Some are always sent and not acknowledged: those are what a kill may take.
+        let next = send(&sender, events.by_ref().take(AT_ONCE))?;
+        let last = std::mem::replace(&mut under_way, next).ok_or("the world has ended")?;
         match last.wait(PATIENCE) {
             // Who has an outcome has that of everything sent before.
             Some(Outcome::Applied(seq)) => writeln!(said, "{}", seq.get())?,
@@ -264,9 +272,7 @@ fn tell(recovery: &RecoveryReport) {
     }
     println!("  replayed {} records of the journal, {} events of them", recovery.records, recovery.events);
     match &recovery.torn {
-        Some(torn) => {
-            println!("  cut off {} bytes of a record that the kill had left unfinished", torn.n_bytes)
-        }
+        Some(torn) => println!("  cut off {} bytes that the kill had left unfinished", torn.n_bytes),
         None => println!("  found nothing unfinished at its end"),
     }
 }

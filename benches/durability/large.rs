@@ -1,12 +1,9 @@
 //! A large store: making it, and opening it again.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use segue::{
-    CheckpointEvery, Durability, Engine, EngineBuilder, Health, NeverSweep, RecoveryReport, SweepReport,
-};
+use segue::{CheckpointEvery, Durability, Engine, EngineBuilder, Health, NeverSweep, SweepReport};
 
 use crate::plays::Plays;
 use crate::{Failure, as_f64, n_bytes, params};
@@ -93,14 +90,9 @@ fn open_and_tell(store: &Path, what: &str) -> Result<Engine, Failure> {
     let began = Instant::now();
     let engine = builder(store)?.open()?;
     let took = began.elapsed();
-    let recovery = recovery(&engine).ok_or("a store that is not new tells of its recovery")?;
+    let Health::Serving { recovery: Some(recovery), .. } = engine.health() else {
+        return Err(format!("the engine is {:?}", engine.health()).into());
+    };
     println!("  {what}: {took:.1?}; {} records, {} events of them", recovery.records, recovery.events);
     Ok(engine)
-}
-
-fn recovery(engine: &Engine) -> Option<Arc<RecoveryReport>> {
-    match engine.health() {
-        Health::Warming { recovery, .. } | Health::Serving { recovery, .. } => recovery,
-        _ => None,
-    }
 }

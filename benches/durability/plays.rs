@@ -28,10 +28,6 @@ impl Plays {
         }
     }
 
-    pub(crate) fn users(&self) -> &[UserId] {
-        &self.users
-    }
-
     /// `n_pairs` plays, all of different pairs, as many for each user as for any other.
     pub(crate) fn histories(&mut self, n_pairs: usize) -> impl Iterator<Item = Event> {
         let n_users = self.users.len();

@@ -56,7 +56,7 @@ fn query_every(engine: &Engine) -> Result<Duration, Failure> {
 }
 
 fn ask(reader: &Reader, plays: &mut Plays) -> Result<(), Failure> {
-    reader.view().user(&plays.user()).recommend().limit(10).run()?;
+    reader.view().user(plays.user()).recommend().limit(10).run()?;
     Ok(())
 }
 
