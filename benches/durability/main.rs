@@ -1,7 +1,7 @@
 //! What durability costs: events a second, recovery, checkpoints beside the service, bytes on disk.
 //!
 //! Run with `cargo bench --bench durability`; add `-- sustained`, `-- bytes`, `-- recovery` or `-- checkpoint` for
-//! one part alone. All of it takes some eight minutes, 5 GB of memory and 6 GB of disk in `SEGUE_BENCH_DIR`, or in
+//! one part alone. All of it takes some eight minutes, 5 GB of memory and 2 GB of disk in `SEGUE_BENCH_DIR`, or in
 //! the system's directory for temporary files; that must be a real disk for the figures to mean anything. It is
 //! cleaned up. Nothing else should run on the machine.
 //!
