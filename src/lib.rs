@@ -37,11 +37,32 @@
 //!   ([`Provenance`]); who is not known gets a *cold* answer that says so.
 //!
 //! More in [`docs`]: the [architecture](docs::architecture) with what is always true,
-//! [concurrency](docs::concurrency), the [numerics](docs::numerics), a [glossary](docs::glossary).
+//! [concurrency](docs::concurrency), [durability](docs::durability), the [numerics](docs::numerics), a
+//! [glossary](docs::glossary).
+//!
+//! # Durability
+//!
+//! Everything lives in memory, and with [`store`](EngineBuilder::store) in a directory as well: a journal of what was
+//! learned, and checkpoints, so that opening it again goes on where it ended, however it ended.
+//!
+//! ```
+//! use segue::{Durability, Engine};
+//! use std::time::Duration;
+//! # let state = std::env::temp_dir().join(format!("segue-doc-tour-{}", std::process::id()));
+//!
+//! let engine = Engine::builder().store(&state, Durability::Interval(Duration::from_millis(50))).open()?;
+//! # drop(engine);
+//! # std::fs::remove_dir_all(state)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! An event whose [`Receipt`] says [`Outcome::Applied`] survives a kill; a [`Durability`] says how much of the latest a
+//! power cut may take.
 //!
 //! # Threads, and what blocks
 //!
-//! One writer thread and a rayon pool (the engine's own, or the host's). [`EventSender::send`] waits while the
+//! One writer thread and a rayon pool (the engine's own, or the host's); with a store one thread that syncs, and one
+//! while a checkpoint is written. [`EventSender::send`] waits while the
 //! bounded queue is full, [`EventSender::try_send`] hands the event back. Queries run on the calling thread and
 //! wait for nobody. [`ManualEngine`] has no thread and no queue.
 //!
@@ -52,8 +73,7 @@
 //!
 //! # Limits
 //!
-//! One process, in memory; up to about a million items and tens of millions of histories. What is learned survives
-//! a restart if the engine has a [store](EngineBuilder::store). Not a server, not a distributed trainer, not a sequence
+//! One process, in memory; up to about a million items and tens of millions of histories. Not a server, not a distributed trainer, not a sequence
 //! model, not a vector database.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::print_stdout))]

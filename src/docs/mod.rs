@@ -9,6 +9,9 @@ pub mod concurrency {}
 #[doc = include_str!("numerics.md")]
 pub mod numerics {}
 
+#[doc = include_str!("durability.md")]
+pub mod durability {}
+
 #[doc = include_str!("formats.md")]
 pub mod formats {}
 

@@ -59,7 +59,14 @@ impl Writer {
                 const PAUSE: Duration = Duration::from_secs(10);
                 now.saturating_since(at) >= PAUSE
             });
-        waits_for_erasure || store.wants_checkpoint(journal.last_record(), self.generation.id.get(), now)
+        waits_for_erasure || store.wants_checkpoint(journal.last_record(), now)
+    }
+
+    /// The engine has worked, be it on the writer's thread or on the pool: replaying it would take as long.
+    pub(super) fn worked(&mut self, duration: Duration) {
+        if let Some(store) = &mut self.store {
+            store.work += duration;
+        }
     }
 
     /// One reader of all users at a time, and users of one generation.
@@ -134,7 +141,7 @@ impl Writer {
                 return Err(failure.into());
             }
         };
-        store.checkpoint_begun(rotated.last_record, self.generation.id.get(), now);
+        store.checkpoint_begun(rotated.last_record, now);
         let position =
             Position { store_id, record: rotated.last_record, segment: rotated.segment, continues: true };
         let erasing = self.to_erase.map(|through| Erasing { through, erased: Arc::clone(&self.erased) });
@@ -153,7 +160,12 @@ impl Writer {
         }
         self.erasure_failed_at = None;
         match result {
-            Ok(report) => self.meters.checkpoint_written(report),
+            Ok(report) => {
+                if let Some(store) = &mut self.store {
+                    store.last_took = report.duration;
+                }
+                self.meters.checkpoint_written(report);
+            }
             Err(error) => {
                 self.erasure_failed_at = Some(self.now());
                 self.meters.checkpoint_failed(error);

@@ -89,6 +89,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     let mut damage = found.damage.filter(|_| origin == Origin::Start);
     let mut blame = |error| damage.take().unwrap_or(error);
     let mut records = JournalReplay::begin(Arc::clone(&storage), origin).map_err(&mut blame)?;
+    let replay_began = Instant::now();
     let mut replay = Replay::new(&mut writer);
     while let Some((number, record)) = records.next_record().map_err(&mut blame)? {
         report.records += 1;
@@ -130,8 +131,10 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         every: opening.every,
         keep_journal: opening.keep_journal,
         last_record: last_record.saturating_sub(report.records),
-        last_sweeps: writer.generation.id.get().saturating_sub(report.sweeps),
         last_at: taken_at.unwrap_or(now),
+        last_took: Duration::ZERO,
+        // The replay was the work once more.
+        work: replay_began.elapsed(),
         _lock: lock,
     });
     if report.interrupted_sweep {

@@ -88,6 +88,7 @@ impl Writer {
                 self.log(|| Record::Published { generation });
                 let report = self.perform_publication(candidate);
                 self.meters.sweep_published(&report);
+                self.worked(report.duration);
                 Ok(report)
             }
             // What the journal cannot say has happened must not happen.

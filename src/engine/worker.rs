@@ -86,16 +86,25 @@ impl Worker {
         while !self.is_told_to_stop() {
             let stop = self.stop.clone();
             select! {
-                recv(self.reading.queue) -> first => if let Ok(first) = first { self.take_batch(first) },
+                recv(self.reading.queue) -> first => if let Ok(first) = first {
+                    self.at_work(|worker| worker.take_batch(first));
+                },
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
                 recv(self.checkpoints) -> result => if let Ok(result) = result { self.end_checkpoint(result) },
                 recv(stop) -> _ => break,
                 // Now and then, so that a failure in the background is noticed without an event too.
                 default(self.patience()) => drop(self.writer.commit()),
             }
-            self.tick();
+            self.at_work(Self::tick);
         }
         self.finish()
+    }
+
+    /// Does something and takes note of how long it took.
+    fn at_work(&mut self, work: impl FnOnce(&mut Self)) {
+        let began = Instant::now();
+        work(self);
+        self.writer.worked(began.elapsed());
     }
 
     /// How long to wait for an event before looking after other things.
