@@ -16,8 +16,8 @@ use common::temp::TempDir;
 use common::{PATIENCE, now, random_events, small};
 use segue::{
     AlsParams, AppendFile, BuildError, CheckpointError, CheckpointEvery, Degradation, DirStorage, Durability,
-    Engine, EngineBuilder, EngineError, Event, Health, ManualEngine, Outcome, ReadFile, Refusal, Storage,
-    StorageLock, StoreError,
+    Engine, EngineBuilder, EngineError, Event, Health, ManualEngine, Outcome, ReadFile, Refusal, SendError,
+    Storage, StorageLock, StoreError,
 };
 
 fn builder() -> EngineBuilder {
@@ -60,7 +60,8 @@ fn after_a_failure_nothing_is_learned_and_answers_go_on() {
         storage.set_plan(Plan::once(storage.operations() + 1, fault));
 
         assert_eq!(send(&engine, "ben"), Outcome::StoreFailed, "{fault:?}");
-        assert_eq!(send(&engine, "cleo"), Outcome::Rejected(Refusal::ReadOnly));
+        let refused = engine.sender().send_tracked(Event::listen("cleo", 1)).expect_err("read-only");
+        assert_eq!(refused, SendError::ReadOnly(Event::listen("cleo", 1)));
         let Health::ReadOnly { why } = engine.health() else { panic!("{fault:?}: {:?}", engine.health()) };
         let is_sync = fault == Fault::SyncFails;
         assert_eq!(why.operation, if is_sync { "sync" } else { "write" });
@@ -327,35 +328,50 @@ fn other_settings_for_life_are_refused_and_nothing_is_touched() {
     }
 }
 
+/// The version stands after eight bytes of magic.
+const VERSION: usize = 8;
+
+/// What becomes of a store of `files` with one byte changed. Nothing is touched if it is refused.
+fn open_with(files: &[(String, Vec<u8>)], at: usize, byte: usize, value: u8) -> Result<(), BuildError> {
+    let mut changed = files.to_vec();
+    changed[at].1[byte] = value;
+    let storage = storage_with(&changed);
+    open_tiny(&storage).map(drop).inspect_err(|_| {
+        assert_eq!((storage.operations(), self::files(&storage)), (0, changed));
+    })
+}
+
 #[test]
-fn what_another_program_or_version_wrote_is_refused_and_nothing_is_touched() {
-    /// The version stands after eight bytes of magic.
-    const VERSION: usize = 8;
+fn what_a_later_version_wrote_is_refused_and_nothing_is_touched() {
     let (storage, _) = small_store(Closing::Whole);
     let files = files(&storage);
     // The first segment is of before the checkpoint, so nobody reads it.
-    let read = (0..files.len()).filter(|&at| files[at].0 != "journal-00000000000000000001.segment");
-    for at in read {
-        let name = &files[at].0;
-        let open = |byte: usize, value: u8| {
-            let mut changed = files.clone();
-            changed[at].1[byte] = value;
-            let storage = storage_with(&changed);
-            let error = open_tiny(&storage).map(drop).expect_err("not its own");
-            assert_eq!((storage.operations(), self::files(&storage)), (0, changed));
-            error
-        };
-        let foreign = open(0, b'#');
+    for at in (0..files.len()).filter(|&at| files[at].0 != "journal-00000000000000000001.segment") {
+        let newer = open_with(&files, at, VERSION, 99).expect_err("not its own");
+        assert!(
+            matches!(&newer, BuildError::Store(StoreError::Newer { file, found: 99, .. }) if *file == files[at].0),
+            "{newer:?}"
+        );
+    }
+}
+
+#[test]
+fn what_another_program_wrote_is_refused_and_nothing_is_touched() {
+    let (storage, _) = small_store(Closing::Whole);
+    let all = files(&storage);
+    for name in ["journal-00000000000000000001.segment", &all[0].0] {
+        let alone: Vec<_> = all.iter().filter(|(file, _)| file == name).cloned().collect();
+        let foreign = open_with(&alone, 0, 0, b'#').expect_err("not its own");
         assert!(
             matches!(&foreign, BuildError::Store(StoreError::Foreign { file }) if file == name),
             "{foreign:?}"
         );
-        let newer = open(VERSION, 99);
-        assert!(
-            matches!(&newer, BuildError::Store(StoreError::Newer { file, found: 99, .. }) if file == name),
-            "{newer:?}"
-        );
     }
+    assert!(all[0].0.starts_with("checkpoint-"), "a checkpoint was among them");
+    let foreign = open_with(&all, all.len() - 1, 0, b'#').expect_err("the checkpoint goes on with it");
+    assert!(matches!(&foreign, BuildError::Store(StoreError::Foreign { .. })), "{foreign:?}");
+    // Where the journal reaches back to the beginning it stands in for a checkpoint.
+    open_with(&all, 0, 0, b'#').expect("nothing is lost");
 }
 
 #[test]
