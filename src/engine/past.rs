@@ -21,7 +21,7 @@ use crate::types::Timestamp;
 /// # Beside a running engine
 ///
 /// Not a byte of the store is written and no lock is taken, so an engine may be running on it. A moment that is being
-/// written just now, or a checkpoint that is just being removed, may then give a [`StoreError`](crate::StoreError),
+/// written just now, or a checkpoint that is just being removed, may then give a [`StoreError`],
 /// never a wrong answer: ask again.
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! Looking into a store without opening an engine, and repairing one that is damaged.
 //!
-//! Layer 4. [`inspect`] tells what is in a store and what opening it would do, [`verify`] holds every byte against
+//! Layer 4. [`inspect()`] tells what is in a store and what opening it would do, [`verify`] holds every byte against
 //! its checksum, and a [`Repair`] makes a damaged store one that opens, at the price that its plan names. Both of
 //! the first change nothing and take no lock.
 //!
