@@ -19,6 +19,14 @@ fn handles_move_and_are_shared() {
     send::<segue::ManualEngine>();
     send::<segue::EngineBuilder>();
     send::<segue::SweepHandle>();
+    send::<segue::CheckpointHandle>();
+    send_and_sync::<segue::Erasure>();
+    send_and_sync::<segue::Durable>();
+    send::<segue::Past>();
+    send::<segue::JournaledEvents>();
+    send::<segue::PrivateSession>();
+    send_and_sync::<segue::DirStorage>();
+    send_and_sync::<segue::MemoryStorage>();
     send_and_sync::<segue::TrainedModel>();
     send_and_sync::<segue::TrainingInput>();
     send::<segue::Als>();
@@ -33,12 +41,18 @@ fn plugins_are_object_safe() {
     send_and_sync::<Box<dyn segue::Weigher>>();
     send_and_sync::<Box<dyn segue::SweepPolicy>>();
     send_and_sync::<Box<dyn segue::Clock>>();
+    send_and_sync::<Box<dyn segue::Storage>>();
+    send_and_sync::<std::sync::Arc<dyn segue::AppendFile>>();
+    send_and_sync::<Box<dyn segue::StorageLock>>();
 }
 
 #[test]
 fn errors_are_errors() {
     error::<segue::BuildError>();
+    error::<segue::CheckpointError>();
+    error::<segue::DurableError>();
     error::<segue::EngineError>();
+    error::<segue::EraseError>();
     error::<segue::EventError>();
     error::<segue::FactorsError>();
     error::<segue::FoldInError>();
@@ -46,11 +60,14 @@ fn errors_are_errors() {
     error::<segue::InvalidEvent>();
     error::<segue::PairError>();
     error::<segue::ParamError>();
+    error::<segue::PrivateSessionError>();
     error::<segue::QueryError>();
     error::<segue::Refusal>();
     error::<segue::SendError>();
     error::<segue::ShutdownError>();
     error::<segue::SignalError>();
+    error::<segue::StorageFailure>();
+    error::<segue::StoreError>();
     error::<segue::SweepError>();
     error::<segue::TagError>();
     error::<segue::TasteError>();
@@ -59,6 +76,7 @@ fn errors_are_errors() {
     error::<segue::TrySendError>();
     error::<segue::ViewAfterError>();
     error::<segue::demo::DemoWorldError>();
+    error::<segue::maintenance::RepairError>();
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn new_shared(
         max_items: limits.max_items.max(head.n_items),
         ..*limits
     };
-    Ok(Shared::new(&limits, head.n_factors(), head.settings.weighing))
+    Ok(Shared::new(&limits, head.n_factors(), head.settings.weighing.decay))
 }
 
 fn read_items(

@@ -218,8 +218,13 @@ impl Writer {
     }
 
     fn room_for_item<I>(&self) -> Result<Row<I>, Refusal> {
+        self.check_room_for_item().map(|()| Row::New)
+    }
+
+    /// Whether there is a row left, whatever it weighs.
+    pub(super) fn check_room_for_item(&self) -> Result<(), Refusal> {
         let limit = self.settings.limits.max_items;
-        if self.shared.item_ids.len() < limit { Ok(Row::New) } else { Err(Refusal::TooManyItems { limit }) }
+        if self.shared.item_ids.len() < limit { Ok(()) } else { Err(Refusal::TooManyItems { limit }) }
     }
 
     /// Refuses what would grow an engine that is full; more plays of what is known are always taken.

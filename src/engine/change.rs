@@ -167,11 +167,9 @@ impl Writer {
         outcome.map(|()| n_added)
     }
 
-    pub(super) fn check_room_for_another_item(&self) -> Result<(), Refusal> {
-        let (max_items, max_bytes) = (self.settings.limits.max_items, self.settings.limits.max_bytes);
-        if self.shared.item_ids.len() >= max_items {
-            return Err(Refusal::TooManyItems { limit: max_items });
-        }
+    fn check_room_for_another_item(&self) -> Result<(), Refusal> {
+        self.check_room_for_item()?;
+        let max_bytes = self.settings.limits.max_bytes;
         if self.n_bytes >= max_bytes { Err(Refusal::TooManyBytes { limit: max_bytes }) } else { Ok(()) }
     }
 }

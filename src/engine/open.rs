@@ -99,9 +99,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
             check_for_life(stored, &asked)?;
             knows_settings = true;
         }
-        replay
-            .record(record)
-            .map_err(|error| StoreError::Inconsistent { record: number, what: error.to_string() })?;
+        replay.record(record).map_err(|error| error.of_record(number))?;
     }
     report.interrupted_sweep = replay.finish();
     let recovered = records.finish()?;

@@ -178,9 +178,7 @@ fn run(
             }
             at = noted;
         }
-        replay
-            .record(record)
-            .map_err(|error| StoreError::Inconsistent { record: number, what: error.to_string() })?;
+        replay.record(record).map_err(|error| error.of_record(number))?;
     }
     replay.finish();
     writer.shared.applied.advance(writer.seq);

@@ -10,6 +10,7 @@ use crate::als::AlsParams;
 use crate::ingest::Interaction;
 use crate::journal::{EventRecord, Record};
 use crate::model::{LearningSettings, Refusal};
+use crate::storage::StoreError;
 use crate::training::{Job, TrainingError};
 
 /// Why a record cannot be replayed: no journal of this crate's holds it there.
@@ -29,6 +30,19 @@ pub(super) enum ReplayError {
     Generation { got: u64, expected: u64 },
     #[error("it changes what a store keeps for life")]
     Settings,
+}
+
+impl ReplayError {
+    /// What is wrong with the store, or with the settings it was opened by.
+    pub(super) fn of_record(self, record: u64) -> StoreError {
+        if let Self::Refused(Refusal::TooManyUsers { limit }) = self {
+            StoreError::TooSmall { what: "users", limit }
+        } else if let Self::Refused(Refusal::TooManyItems { limit }) = self {
+            StoreError::TooSmall { what: "items", limit }
+        } else {
+            StoreError::Inconsistent { record, what: self.to_string() }
+        }
+    }
 }
 
 /// Does once more what the journal says was done: no plug-in, no clock, no gate is asked.
@@ -58,7 +72,7 @@ impl<'w> Replay<'w> {
                     if self.writer.shared.item_ids.get(item).is_some() {
                         return Err(ReplayError::ItemIsThere);
                     }
-                    self.writer.check_room_for_another_item()?;
+                    self.writer.check_room_for_item()?;
                     self.writer.add_item(item);
                 }
             }

@@ -137,7 +137,7 @@ impl Writer {
             users: Some(UserSide {
                 base: user_base,
                 factors: users,
-                weighing: self.settings.learning.weighing,
+                weighing: candidate.weighing,
                 path: self.settings.path,
             }),
             items: Published::new(Arc::new(items)),

@@ -118,7 +118,7 @@ impl Writer {
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
-            settings.learning.weighing,
+            settings.learning.weighing.decay,
         ));
         Self {
             generation: shared.current.load(),

@@ -6,7 +6,7 @@ use super::generation::Generation;
 use super::item_side::ItemSide;
 use super::limits::Limits;
 use super::user::UserState;
-use super::weighing::Weighing;
+use super::weighing::Decay;
 use crate::publish::{GrowOnlyTable, Interner, Published, Slot, Watermark};
 use crate::types::{ItemId, UserId, UserIdx};
 
@@ -17,20 +17,20 @@ pub(crate) struct Shared {
     pub(crate) user_ids: Interner<UserId>,
     pub(crate) item_ids: Interner<ItemId>,
     pub(crate) applied: Watermark,
-    /// How histories are weighed, the same for all generations.
-    pub(crate) weighing: Weighing,
+    /// How events fade, the same for all generations.
+    pub(crate) decay: Decay,
     users: GrowOnlyTable<Slot<UserState>>,
 }
 
 impl Shared {
-    pub(crate) fn new(limits: &Limits, n_factors: usize, weighing: Weighing) -> Self {
+    pub(crate) fn new(limits: &Limits, n_factors: usize, decay: Decay) -> Self {
         let max_users = limits.max_users as usize;
         Self {
             current: Published::new(Arc::new(Generation::empty(ItemSide::empty(n_factors)))),
             user_ids: Interner::with_capacity(max_users),
             item_ids: Interner::with_capacity(limits.max_items as usize),
             applied: Watermark::default(),
-            weighing,
+            decay,
             users: GrowOnlyTable::with_capacity(max_users),
         }
     }

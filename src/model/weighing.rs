@@ -51,6 +51,11 @@ impl Decay {
         self.half_life_ms.map_or(0.0, |half_life| ms_between(from, to) / half_life)
     }
 
+    /// The factor that brings sums kept at `landmark` to the moment `as_of`.
+    pub(crate) fn common_factor(self, landmark: Timestamp, as_of: Timestamp) -> f32 {
+        self.weight(as_of, landmark)
+    }
+
     /// The weight at `landmark` of an event at `at`: 1 for the landmark itself, 2 a half-life later.
     pub(crate) fn weight(self, landmark: Timestamp, at: Timestamp) -> f32 {
         exp2(self.half_lives(landmark, at))
@@ -65,9 +70,9 @@ pub(crate) struct Weighing {
 }
 
 impl Weighing {
-    /// The factor that brings sums kept at `landmark` to the moment `as_of`.
+    /// As [`Decay::common_factor`].
     pub(crate) fn common_factor(self, landmark: Timestamp, as_of: Timestamp) -> f32 {
-        self.decay.weight(as_of, landmark)
+        self.decay.common_factor(landmark, as_of)
     }
 
     /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).

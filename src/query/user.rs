@@ -70,7 +70,7 @@ impl<'v> UserView<'v> {
         let known = (base.is_some() || facts.peek().is_some()).then(|| {
             let idx = base.as_ref().map(|(idx, _)| *idx);
             let state = base.map(|(_, state)| state).unwrap_or_default();
-            let state = Arc::new(state.with_facts(facts, max_history, view.shared.weighing.decay));
+            let state = Arc::new(state.with_facts(facts, max_history, view.shared.decay));
             Known { idx, state, whose: Whose::Session }
         });
         Self { view, id: id.clone(), known, vector: OnceCell::new() }
@@ -150,8 +150,7 @@ impl<'v> UserView<'v> {
         // Before the first sweep there is no moment that all histories are reckoned at: take their own last.
         let latest = || cells.iter().map(Cell::last_seen).max().unwrap_or_default();
         let as_of = if self.view.has_model() { self.view.generation.as_of } else { latest() };
-        let weighing = self.view.shared.weighing;
-        let factor = weighing.common_factor(state.history.landmark(), as_of);
+        let factor = self.view.shared.decay.common_factor(state.history.landmark(), as_of);
         let entry = |cell: &Cell| {
             let confidence = cell.confidence();
             Some(HistoryEntry {

@@ -71,6 +71,14 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
+    /// The store holds more than the settings allow.
+    #[error("the store holds more than {limit} {what}; raise `max_{what}`")]
+    TooSmall {
+        /// `"users"` or `"items"`.
+        what: &'static str,
+        /// The limit of the settings.
+        limit: u32,
+    },
     /// The store's model has another number of factors than the settings.
     #[error("the store has {stored} factors, the settings {asked}; open it with {stored}, or rebuild it")]
     FactorCount {

@@ -45,6 +45,7 @@ pub(crate) struct Candidate {
     pub(crate) norm: f64,
     pub(crate) frozen_at: EventSeq,
     pub(crate) as_of: Timestamp,
+    pub(crate) weighing: Weighing,
     pub(crate) confidences: Vec<f64>,
     pub(crate) report: SweepReport,
 }
@@ -158,6 +159,7 @@ impl Job {
             norm,
             frozen_at: self.freeze.at(),
             as_of: self.as_of,
+            weighing: self.weighing,
             report: SweepReport {
                 generation: GenerationId::ZERO,
                 frozen_at: self.freeze.at(),

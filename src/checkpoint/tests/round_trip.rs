@@ -55,7 +55,7 @@ fn every_part_of_a_state_comes_back_to_the_bit() {
         assert_eq!(restored.actions.custom(), snapshot.actions.custom());
         assert!(restored.dedupe.keys().eq(snapshot.dedupe.keys()));
         assert_eq!(restored.by_item.records(), snapshot.item_records);
-        assert_eq!(restored.shared.weighing, snapshot.settings.weighing);
+        assert_eq!(restored.shared.decay, snapshot.settings.weighing.decay);
         assert_eq!(restored.shared.applied.reached(), EventSeq::ZERO);
         check_users(&restored, &snapshot);
         check_listeners(&restored);

@@ -68,7 +68,7 @@ impl World {
     pub(super) fn snapshot(self) -> Snapshot {
         let settings = self.settings();
         let limits = Limits { max_users: self.n_users, max_items: self.n_items, ..Limits::default() };
-        let shared = Shared::new(&limits, self.n_factors, settings.weighing);
+        let shared = Shared::new(&limits, self.n_factors, settings.weighing.decay);
         let mut actions = ActionNames::default();
         for name in ["queued", "sang along"] {
             actions.code(&ActionKind::Custom(name.into())).expect("there is room");
