@@ -121,6 +121,7 @@ pub use query::{
     ColdCause, HistoryEntry, ItemQuery, Provenance, QueryError, Reader, Recommendation, Recommendations,
     SimilarUser, Source, TasteError, UserView, View, ViewAfterError,
 };
+pub use search::{ItemIndex, SearchError};
 pub use storage::{
     AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock, StoreError,
 };

@@ -135,14 +135,6 @@ impl TrainedModel {
         self.fold_in_padded(history, Some(&padded))
     }
 
-    pub(crate) fn user_factors_mut(&mut self) -> &mut Factors {
-        &mut self.users
-    }
-
-    pub(crate) fn item_factors_mut(&mut self) -> &mut Factors {
-        &mut self.items
-    }
-
     pub(crate) fn into_parts(self) -> ModelParts {
         let Self { users, items, user_base, .. } = self;
         ModelParts { users, items, user_base }

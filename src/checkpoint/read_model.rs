@@ -78,6 +78,9 @@ impl ModelParts {
             rows.set_row(ItemIdx::new(u32::try_from(item).map_err(|_| DecodeError::Overlong)?), &padded);
             Ok(())
         })?;
+        if self.has_users() {
+            rows.settle();
+        }
         Ok(ItemSide { version: self.item_version, rows, popularity: popularity.into() })
     }
 

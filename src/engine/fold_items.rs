@@ -48,6 +48,7 @@ impl Writer {
         next.rows.grow_to(self.by_item.n_items());
         next.popularity = self.by_item.popularity().into();
         if self.gramians.is_some() {
+            next.rows.settle();
             self.items_to_fold.extend(self.by_item.take_due());
             // What was left of the batch before may be due again.
             self.items_to_fold.sort_unstable();
@@ -86,6 +87,7 @@ impl Writer {
                 newcomers.extend(listeners.into_iter().take(MAX_REFOLDS_PER_NEW_ITEM));
             }
         }
+        next.rows.settle();
         next.version = next.version.next();
         self.publish_items(next, &old, &solved);
         self.meters.item_folds.add(due.len() as u64);

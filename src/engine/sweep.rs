@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use super::gramians::Gramians;
 use super::writer::{Training, Writer};
-use crate::als::ModelParts;
 use crate::guard::fenced;
 use crate::journal::Record;
-use crate::model::{Generation, ItemRows, ItemSide, UserSide};
+use crate::model::{Generation, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
 use crate::training::{Candidate, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError};
 use crate::types::{ItemVersion, Timestamp, UserIdx};
@@ -124,19 +123,18 @@ impl Writer {
         let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
-        let ModelParts { users, items, user_base } = candidate.model.into_parts();
-        let items = ItemSide {
-            version: ItemVersion::ZERO,
-            rows: ItemRows::from_factors(&items, self.by_item.n_items()),
-            popularity: self.by_item.popularity().into(),
-        };
+        let mut rows = candidate.items;
+        rows.grow_to(self.by_item.n_items());
+        rows.settle();
+        let items =
+            ItemSide { version: ItemVersion::ZERO, rows, popularity: self.by_item.popularity().into() };
         let generation = Arc::new(Generation {
             id: self.generation.id.next(),
             frozen_at: candidate.frozen_at,
             as_of: candidate.as_of,
             users: Some(UserSide {
-                base: user_base,
-                factors: users,
+                base: candidate.user_base,
+                factors: candidate.users,
                 weighing: candidate.weighing,
                 path: self.settings.path,
             }),

@@ -4,6 +4,7 @@
 //! multiply-add of a single rounding and a fixed order of summation, so its bytes do not depend on the CPU.
 
 mod aligned;
+mod codes;
 mod dot;
 mod eliminate;
 mod gram;
@@ -15,6 +16,7 @@ mod top_k;
 mod transpose;
 
 pub(crate) use aligned::{AlignedVec, LANES, stride_of};
+pub(crate) use codes::{CODE_DIMS, CodeLine, code_pair, multiply_codes};
 pub(crate) use dot::{dot, dot_in, load, score_rows, store};
 pub(crate) use eliminate::{PANEL, solve_system, system_stride};
 pub(crate) use gram::add_gram;

@@ -3,36 +3,63 @@
 use std::sync::Arc;
 
 use crate::als::Factors;
-use crate::kernel::{AlignedVec, stride_of};
+use crate::kernel::{AlignedVec, SimdPath, stride_of};
+use crate::search::{Allowed, Hit, NormIndex, RowSource, Search};
 use crate::types::{ItemIdx, ItemVersion};
 
 /// Items of a chunk: what is copied when one of them changes. 64 KB at 64 factors.
 const CHUNK: usize = 256;
 
-/// The item factors in chunks that versions share as long as nothing in them changes.
+/// Rows that may be unindexed before a new index pays: searches look at each of them.
+const MIN_UNINDEXED: usize = 512;
+/// The same, as a part of all rows.
+const UNINDEXED_PART: usize = 64;
+
+/// The item factors in chunks that versions share as long as nothing in them changes, with an index for
+/// searches.
 ///
-/// Rows are padded with zeros to whole SIMD vectors. An item nobody has solved yet has the zero row.
+/// Rows are padded with zeros to whole SIMD vectors. An item nobody has solved yet has the zero row. What has
+/// changed or come since the index was built is searched beside it, so results are exact at all times.
 #[derive(Debug, Clone)]
 pub(crate) struct ItemRows {
     n_items: usize,
     stride: usize,
     chunks: Vec<Arc<AlignedVec>>,
+    index: Arc<NormIndex>,
+    /// Rows in the index that have changed since, ascending.
+    changed: Vec<u32>,
 }
 
 impl ItemRows {
     /// No items yet.
     pub(crate) fn empty(n_factors: usize) -> Self {
-        Self { n_items: 0, stride: stride_of(n_factors), chunks: Vec::new() }
+        Self {
+            n_items: 0,
+            stride: stride_of(n_factors),
+            chunks: Vec::new(),
+            index: Arc::default(),
+            changed: Vec::new(),
+        }
     }
 
-    /// The rows of `factors`, then zero rows up to `n_items`.
-    pub(crate) fn from_factors(factors: &Factors, n_items: usize) -> Self {
+    /// The rows of `factors`, indexed.
+    pub(crate) fn from_factors(factors: &Factors) -> Self {
         let mut rows = Self::empty(factors.n_factors());
-        rows.grow_to(n_items.max(factors.n_rows()));
+        rows.grow_to(factors.n_rows());
         for row in 0..factors.n_rows() {
             rows.row_mut(row).copy_from_slice(factors.row(row));
         }
+        rows.index = Arc::new(NormIndex::build(&rows));
         rows
+    }
+
+    /// Indexes all rows anew if many have changed or come since they were indexed.
+    pub(crate) fn settle(&mut self) {
+        let n_unindexed = self.changed.len() + self.n_items - self.index.n_rows();
+        if n_unindexed > MIN_UNINDEXED.max(self.n_items / UNINDEXED_PART) {
+            self.index = Arc::new(NormIndex::build(self));
+            self.changed.clear();
+        }
     }
 
     /// Adds zero rows up to `n_items`.
@@ -61,6 +88,37 @@ impl ItemRows {
     /// Replaces a row, copying its chunk if an older version shares it.
     pub(crate) fn set_row(&mut self, item: ItemIdx, row: &[f32]) {
         self.row_mut(item.index()).copy_from_slice(row);
+        if item.index() < self.index.n_rows()
+            && let Err(place) = self.changed.binary_search(&item.get())
+        {
+            self.changed.insert(place, item.get());
+        }
+    }
+
+    /// The `limit` rows with the largest inner product with `query`; ties go to the lower row.
+    pub(crate) fn top_by_product(
+        &self,
+        path: SimdPath,
+        query: &[f32],
+        limit: usize,
+        allowed: impl Allowed,
+    ) -> Vec<Hit> {
+        self.search(path).by_product(query, limit, allowed)
+    }
+
+    /// The `limit` rows with the largest cosine to `query`. Rows of zeros have none and are left out.
+    pub(crate) fn top_by_cosine(
+        &self,
+        path: SimdPath,
+        query: &[f32],
+        limit: usize,
+        allowed: impl Allowed,
+    ) -> Vec<Hit> {
+        self.search(path).by_cosine(query, limit, allowed)
+    }
+
+    fn search(&self, path: SimdPath) -> Search<'_, Self> {
+        Search { path, rows: self, index: &self.index, changed: &self.changed }
     }
 
     /// Runs of rows: the first item's number and the padded rows, whole chunks where there are any.
@@ -75,6 +133,20 @@ impl ItemRows {
     fn row_mut(&mut self, row: usize) -> &mut [f32] {
         let (chunk, within) = (row / CHUNK, row % CHUNK * self.stride);
         &mut Arc::make_mut(&mut self.chunks[chunk])[within..within + self.stride]
+    }
+}
+
+impl RowSource for ItemRows {
+    fn stride(&self) -> usize {
+        self.stride
+    }
+
+    fn n_rows(&self) -> usize {
+        self.n_items
+    }
+
+    fn row(&self, row: u32) -> &[f32] {
+        self.row(ItemIdx::new(row))
     }
 }
 
@@ -95,5 +167,52 @@ impl ItemSide {
 
     pub(crate) fn n_items(&self) -> usize {
         self.rows.n_items()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{count_as_f64, rounded};
+
+    struct All;
+
+    impl Allowed for All {
+        fn is_left_out(&self, _row: u32) -> bool {
+            false
+        }
+
+        fn is_wanted(&mut self, _row: u32) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_changes_and_what_comes_is_found_before_it_is_indexed_and_after() {
+        let n_items = 100;
+        let mut factors = Factors::zeros(n_items, 1);
+        (0..n_items).for_each(|row| factors.row_mut(row)[0] = 1.0 / (1.0 + rounded(count_as_f64(row))));
+        let mut rows = ItemRows::from_factors(&factors);
+        let mut vector = AlignedVec::zeros(rows.stride());
+        let best = |rows: &ItemRows| -> Vec<u32> {
+            let mut query = AlignedVec::zeros(rows.stride());
+            query[0] = 1.0;
+            rows.top_by_product(SimdPath::detect(), &query, 3, All).into_iter().map(|(_, row)| row).collect()
+        };
+        assert_eq!(best(&rows), [0, 1, 2]);
+        // The first falls behind, a late one rises, and it rises twice.
+        for (row, value) in [(0, 0.001), (70, 0.9), (70, 2.0)] {
+            vector[0] = value;
+            rows.set_row(ItemIdx::new(row), &vector);
+        }
+        assert_eq!(best(&rows), [70, 1, 2]);
+        rows.grow_to(n_items + MIN_UNINDEXED);
+        vector[0] = 3.0;
+        rows.set_row(ItemIdx::new(300), &vector);
+        assert_eq!(best(&rows), [300, 70, 1]);
+        assert_eq!(rows.index.n_rows(), n_items, "not indexed yet");
+        rows.settle();
+        assert_eq!(best(&rows), [300, 70, 1]);
+        assert_eq!((rows.index.n_rows(), rows.changed.len()), (n_items + MIN_UNINDEXED, 0));
     }
 }

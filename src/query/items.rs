@@ -6,7 +6,7 @@ use std::fmt;
 use super::answer::{Provenance, QueryError, Recommendation, Recommendations, Source};
 use super::view::View;
 use crate::kernel::AlignedVec;
-use crate::search::{top_by_cosine, top_by_product, top_by_value};
+use crate::search::{Allowed, Hit, top_by_value, top_of};
 use crate::types::{EventSeq, ItemId, ItemIdx};
 
 /// Items of a list if [`ItemQuery::limit`] is not called.
@@ -131,8 +131,8 @@ impl<'v> ItemQuery<'v> {
         self
     }
 
-    /// The answer. Runs on the calling thread, blocks on nothing, and takes a time in proportion to the
-    /// number of items.
+    /// The answer: what scoring every item would give, though few are scored (see
+    /// [`docs::numerics`](crate::docs::numerics)). Runs on the calling thread and blocks on nothing.
     ///
     /// # Errors
     /// [`QueryError::UnknownItem`] and [`QueryError::NoItemVector`] for
@@ -144,7 +144,7 @@ impl<'v> ItemQuery<'v> {
             Target::Taste(vector) => (self.by_product(vector), Source::Taste),
             Target::Similar(item) => (self.by_similarity(item)?, Source::Similarity),
             Target::Popular(source) => {
-                (top_by_value(&view.items.popularity, self.limit, |row| self.allows(row)), *source)
+                (top_by_value(&view.items.popularity, self.limit, Allows(&self)), *source)
             }
         };
         let pick = |(score, row)| Some(Recommendation { item: view.item_id(ItemIdx::new(row))?, score });
@@ -157,34 +157,59 @@ impl<'v> ItemQuery<'v> {
         Ok(Recommendations::new(hits.into_iter().filter_map(pick).collect(), provenance))
     }
 
-    fn by_product(&self, vector: &[f32]) -> Vec<(f32, u32)> {
-        let rows = &self.view.items.rows;
+    fn by_product(&self, vector: &[f32]) -> Vec<Hit> {
+        let (path, rows) = (self.view.path, &self.view.items.rows);
         match &self.only {
             // Few items: score them one by one rather than all.
             Some(only) => {
-                let chunks = only.iter().map(|&item| (item.index(), rows.row(item)));
-                top_by_product(self.view.path, vector, chunks, self.limit, |row| self.allows(row))
+                let only = only.iter().map(|&item| (item.get(), rows.row(item)));
+                top_of(path, vector, only, self.limit, Allows(self))
             }
-            None => top_by_product(self.view.path, vector, rows.chunks(), self.limit, |row| self.allows(row)),
+            None => rows.top_by_product(path, vector, self.limit, Allows(self)),
         }
     }
 
-    fn by_similarity(&self, item: &ItemId) -> Result<Vec<(f32, u32)>, QueryError> {
+    fn by_similarity(&self, item: &ItemId) -> Result<Vec<Hit>, QueryError> {
         let idx = self.view.item_idx(item).ok_or_else(|| QueryError::UnknownItem { item: item.clone() })?;
         let vector =
             self.view.item_vector(idx).ok_or_else(|| QueryError::NoItemVector { item: item.clone() })?;
-        let keep = |row| row != idx.get() && self.allows(row);
-        Ok(top_by_cosine(self.view.path, vector, self.view.items.rows.chunks(), self.limit, keep))
+        let others = Others { than: idx.get(), allows: Allows(self) };
+        Ok(self.view.items.rows.top_by_cosine(self.view.path, vector, self.limit, others))
+    }
+}
+
+/// What a question leaves out, and what its filter says.
+struct Allows<'q, 'v>(&'q ItemQuery<'v>);
+
+impl Allowed for Allows<'_, '_> {
+    fn is_left_out(&self, row: u32) -> bool {
+        let (query, item) = (self.0, ItemIdx::new(row));
+        (!query.allow_known && query.known.binary_search(&item).is_ok())
+            || query.exclude.contains(&item)
+            || query.only.as_ref().is_some_and(|only| only.binary_search(&item).is_err())
     }
 
-    fn allows(&self, row: u32) -> bool {
-        let item = ItemIdx::new(row);
-        (self.allow_known || self.known.binary_search(&item).is_err())
-            && !self.exclude.contains(&item)
-            && self.only.as_ref().is_none_or(|only| only.binary_search(&item).is_ok())
-            && match &self.filter {
-                None => self.view.is_listed(item),
-                Some(keep) => self.view.item_id(item).is_some_and(|id| keep(&id)),
-            }
+    fn is_wanted(&mut self, row: u32) -> bool {
+        let (view, item) = (self.0.view, ItemIdx::new(row));
+        match &self.0.filter {
+            None => view.is_listed(item),
+            Some(keep) => view.item_id(item).is_some_and(|id| keep(&id)),
+        }
+    }
+}
+
+/// The same without the item asked about.
+struct Others<'q, 'v> {
+    than: u32,
+    allows: Allows<'q, 'v>,
+}
+
+impl Allowed for Others<'_, '_> {
+    fn is_left_out(&self, row: u32) -> bool {
+        row == self.than || self.allows.is_left_out(row)
+    }
+
+    fn is_wanted(&mut self, row: u32) -> bool {
+        self.allows.is_wanted(row)
     }
 }

@@ -1,7 +1,15 @@
-//! Exact maximum inner product: the best rows for a query vector, and no others.
+//! Exact search: the best rows for a query vector, and no others.
 //!
 //! Layer 1. Pure: no lock, no IO.
 
+mod codes;
+mod index;
+mod item_index;
 mod scan;
 
-pub(crate) use scan::{top_by_cosine, top_by_product, top_by_value};
+pub(crate) use index::{Allowed, NormIndex, RowSource};
+pub use item_index::{ItemIndex, SearchError};
+pub(crate) use scan::{Hit, Search, top_by_value, top_of};
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::freezer::freeze_input;
 use super::gate::{self, GateRefusal};
-use crate::als::{Als, AlsParams, Factors, Gramian, SweepError, TrainedModel};
-use crate::kernel::SimdPath;
+use crate::als::{Als, AlsParams, Factors, Gramian, ModelParts, SweepError, UserBase};
+use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{ItemRows, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
@@ -39,7 +39,9 @@ pub(crate) struct Job {
 /// A trained model, ready to be published if the gate lets it pass.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    pub(crate) model: TrainedModel,
+    pub(crate) users: Factors,
+    pub(crate) items: ItemRows,
+    pub(crate) user_base: UserBase,
     pub(crate) user_gramian: Gramian,
     pub(crate) item_gramian: Gramian,
     pub(crate) norm: f64,
@@ -61,24 +63,26 @@ impl Candidate {
     /// Takes rows out of a candidate that has learned from them. What it has learned stays in the others
     /// until the next sweep.
     pub(crate) fn forget(&mut self, forgotten: Forgotten, path: SimdPath) {
-        let users = forgotten.users.into_iter().map(UserIdx::index);
-        forget_rows(path, self.model.user_factors_mut(), &mut self.user_gramian, users.collect());
-        let items = forgotten.items.into_iter().map(ItemIdx::index);
-        forget_rows(path, self.model.item_factors_mut(), &mut self.item_gramian, items.collect());
+        let mut users = forgotten.users;
+        users.retain(|user| user.index() < self.users.n_rows());
+        users.sort_unstable();
+        subtract_rows(path, &mut self.user_gramian, users.iter().map(|user| self.users.row(user.index())));
+        for user in users {
+            self.users.row_mut(user.index()).fill(0.0);
+        }
+        let mut items = forgotten.items;
+        items.retain(|item| item.index() < self.items.n_items());
+        items.sort_unstable();
+        subtract_rows(path, &mut self.item_gramian, items.iter().map(|&item| self.items.row(item)));
+        let none = AlignedVec::zeros(self.items.stride());
+        for item in items {
+            self.items.set_row(item, &none);
+        }
     }
 }
 
-fn forget_rows(path: SimdPath, factors: &mut Factors, gramian: &mut Gramian, mut rows: Vec<usize>) {
-    rows.sort_unstable();
-    rows.retain(|&row| row < factors.n_rows());
-    if rows.is_empty() {
-        return;
-    }
-    let gone = rows.iter().map(|&row| factors.row(row));
-    gramian.subtract(&Gramian::of_rows(path, factors.n_factors(), gone));
-    for row in rows {
-        factors.row_mut(row).fill(0.0);
-    }
+fn subtract_rows<'a>(path: SimdPath, gramian: &mut Gramian, rows: impl Iterator<Item = &'a [f32]>) {
+    gramian.subtract(&Gramian::of_rows(path, gramian.n_factors(), rows));
 }
 
 /// What a training run did.
@@ -152,11 +156,14 @@ impl Job {
         }
         let objective = als.objective(&input, pool).map_err(solve_error)?;
         let model = als.finish(&input, pool).map_err(solve_error)?;
-        let norm = gate::rms_norm(model.item_factors());
+        let ModelParts { users, items, user_base } = model.into_parts();
         Ok(Candidate {
-            user_gramian: Gramian::of(self.path, model.user_factors(), pool),
-            item_gramian: Gramian::of(self.path, model.item_factors(), pool),
-            norm,
+            user_gramian: Gramian::of(self.path, &users, pool),
+            item_gramian: Gramian::of(self.path, &items, pool),
+            norm: gate::rms_norm(&items),
+            items: ItemRows::from_factors(&items),
+            users,
+            user_base,
             frozen_at: self.freeze.at(),
             as_of: self.as_of,
             weighing: self.weighing,
@@ -171,7 +178,6 @@ impl Job {
                 duration: self.began.elapsed(),
             },
             confidences: self.confidences,
-            model,
         })
     }
 

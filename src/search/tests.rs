@@ -1,0 +1,180 @@
+//! Searches against scoring everything.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::als::Factors;
+use crate::kernel::{AlignedVec, SimdPath, SplitMix64, dot, rounded};
+
+/// Everything but some rows, half of them by the slow question.
+struct Without<'a>(&'a BTreeSet<u32>);
+
+impl Allowed for Without<'_> {
+    fn is_left_out(&self, row: u32) -> bool {
+        row.is_multiple_of(2) && self.0.contains(&row)
+    }
+
+    fn is_wanted(&mut self, row: u32) -> bool {
+        !self.0.contains(&row)
+    }
+}
+
+/// How the factors of a world are drawn.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    /// Norms fall like those of a trained model.
+    Trained,
+    /// All norms are about equal.
+    Flat,
+    /// Few distinct values, so that there are ties everywhere.
+    Ties,
+    /// Zero rows, rows of one dominating element, huge and tiny ones.
+    Odd,
+}
+
+fn factors(world: World, n_rows: usize, n_factors: usize, random: &mut SplitMix64) -> Factors {
+    let mut factors = Factors::zeros(n_rows, n_factors);
+    for row in 0..n_rows {
+        let size = match world {
+            World::Trained => (1.0 + random.uniform() * 1_000.0).powf(-0.7),
+            World::Flat | World::Ties => 1.0,
+            World::Odd => 10_f64.powi(i32::try_from(random.below(28)).expect("small") - 14),
+        };
+        let kind = random.below(4);
+        for value in &mut factors.row_mut(row)[..n_factors] {
+            *value = match world {
+                World::Ties => [0.0, 0.5, -0.5, 1.0][random.below(4)],
+                World::Odd if kind == 0 => 0.0,
+                World::Odd if kind == 1 && random.below(n_factors) > 0 => rounded(1e-3 * size),
+                World::Trained | World::Flat | World::Odd => rounded(size * random.normal()),
+            };
+        }
+    }
+    factors
+}
+
+fn brute(
+    factors: &Factors,
+    limit: usize,
+    without: &BTreeSet<u32>,
+    score: impl Fn(&[f32]) -> f32,
+) -> Vec<(u32, u32)> {
+    let rows = 0..u32::try_from(factors.n_rows()).expect("few");
+    let mut scored: Vec<(f32, u32)> = rows
+        .filter(|row| !without.contains(row))
+        .map(|row| (score(factors.row(row as usize)), row))
+        .collect();
+    scored.retain(|(score, _)| !score.is_nan());
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    scored.truncate(limit);
+    bits(scored)
+}
+
+fn bits(hits: Vec<(f32, u32)>) -> Vec<(u32, u32)> {
+    hits.into_iter().map(|(score, row)| (score.to_bits(), row)).collect()
+}
+
+/// Compares `n_queries` searches of one random world, of which a part has changed since it was indexed, with
+/// brute force on `path`.
+fn compare(path: SimdPath, world: World, n_rows: usize, n_factors: usize, n_queries: usize, seed: u64) {
+    let mut random = SplitMix64::new(seed);
+    let indexed = factors(world, n_rows - n_rows / 8, n_factors, &mut random);
+    let index = NormIndex::build(&indexed);
+    // The rows as they are now: some of the indexed ones changed, some new.
+    let mut now = factors(world, n_rows, n_factors, &mut random);
+    let mut changed = Vec::new();
+    for row in 0..indexed.n_rows() {
+        if random.below(16) == 0 {
+            changed.push(u32::try_from(row).expect("few"));
+        } else {
+            now.row_mut(row).copy_from_slice(indexed.row(row));
+        }
+    }
+    let search = Search { path, rows: &now, index: &index, changed: &changed };
+    let queries = factors(world, n_queries, n_factors, &mut random);
+    for at in 0..n_queries {
+        let mut query = AlignedVec::from(queries.row(at));
+        if random.below(8) == 0 {
+            query[random.below(n_factors)] *= 1e3;
+        }
+        let limit = [0, 1, 3, 10, 50, n_rows + 1][random.below(6)];
+        let n_without = random.below(n_rows);
+        let without: BTreeSet<u32> =
+            (0..n_without).map(|_| u32::try_from(random.below(n_rows)).expect("few")).collect();
+        let context = || format!("{path}, {world:?}, {n_rows} × {n_factors}, seed {seed}, query {at}");
+
+        let found = bits(search.by_product(&query, limit, Without(&without)));
+        assert_eq!(found, brute(&now, limit, &without, |row| dot(path, &query, row)), "{}", context());
+
+        let found = bits(search.by_cosine(&query, limit, Without(&without)));
+        assert_eq!(
+            found,
+            brute(&now, limit, &without, |row| index::cosine(path, &query, row)),
+            "cosine, {}",
+            context()
+        );
+    }
+}
+
+const WORLDS: [World; 4] = [World::Trained, World::Flat, World::Ties, World::Odd];
+
+#[test]
+fn every_list_is_that_of_brute_force_on_every_path() {
+    for path in SimdPath::available() {
+        for world in WORLDS {
+            for (seed, (n_rows, n_factors)) in
+                [(1, 1), (8, 3), (16, 16), (17, 20), (300, 64), (700, 33), (40, 200)].into_iter().enumerate()
+            {
+                compare(path, world, n_rows, n_factors, 30, seed as u64);
+            }
+        }
+    }
+}
+
+/// `cargo test --release --lib a_million_lists -- --ignored`
+#[test]
+#[ignore = "some minutes"]
+fn a_million_lists_are_those_of_brute_force() {
+    let paths = SimdPath::available();
+    let per_run = 500;
+    let n_runs = 1_000_000_usize.div_ceil(per_run * 2).next_multiple_of(paths.len() * WORLDS.len());
+    let mut random = SplitMix64::new(2);
+    for run in 0..n_runs {
+        let (path, world) = (paths[run % paths.len()], WORLDS[run / paths.len() % WORLDS.len()]);
+        compare(path, world, 1 + random.below(400), 1 + random.below(100), per_run, run as u64);
+    }
+    println!("{} lists compared", n_runs * per_run * 2);
+}
+
+#[test]
+fn whoever_is_asked_may_search_too() {
+    struct Curious<'a>(&'a ItemIndex, usize);
+    impl Allowed for Curious<'_> {
+        fn is_left_out(&self, _row: u32) -> bool {
+            false
+        }
+        fn is_wanted(&mut self, _row: u32) -> bool {
+            self.1 += self.0.top(&[1.0, 1.0], 3, &[]).expect("a good query").len();
+            true
+        }
+    }
+    let items = factors(World::Flat, 50, 2, &mut SplitMix64::new(1));
+    let index = ItemIndex::new(items.clone());
+    let mut query = AlignedVec::zeros(16);
+    query[0] = 1.0;
+    let search =
+        Search { path: SimdPath::detect(), rows: &items, index: &NormIndex::build(&items), changed: &[] };
+    let found = bits(search.by_product(&query, 5, Curious(&index, 0)));
+    assert_eq!(found, brute(&items, 5, &BTreeSet::new(), |row| dot(SimdPath::detect(), &query, row)));
+}
+
+#[test]
+fn a_query_that_does_not_fit_is_refused() {
+    let index = ItemIndex::new(Factors::zeros(3, 2));
+    assert_eq!(index.top(&[1.0], 1, &[]), Err(SearchError::QueryLength { expected: 2, got: 1 }));
+    let refused = index.top(&[0.0, f32::INFINITY], 1, &[]);
+    assert_eq!(refused, Err(SearchError::NonFinite { place: 1, got: f32::INFINITY }));
+    let item = crate::types::ItemIdx::new(3);
+    assert_eq!(index.similar(item, 1), Err(SearchError::ItemOutOfRange { got: 3, n_items: 3 }));
+    assert_eq!(ItemIndex::new(Factors::zeros(0, 2)).top(&[1.0, 1.0], 5, &[]), Ok(Vec::new()));
+}
