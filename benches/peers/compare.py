@@ -1,0 +1,99 @@
+"""The comparison of segue with its peers: see README.md."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import data
+import stages
+from worker import Worker
+
+HERE = Path(__file__).parent
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--quick", action="store_true", help="the small data alone, a minute or two")
+    parser.add_argument("--only", choices=["sweeps", "recall", "fold-in", "search", "worst"])
+    parser.add_argument("--data", choices=list(data.SIZES))
+    parser.add_argument("--factors", type=int, choices=[64, 128])
+    arguments = parser.parse_args()
+
+    build = ["cargo", "bench", "--locked", "--bench", "peers", "--no-run", "--message-format=json"]
+    lines = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    binaries = [json.loads(line).get("executable") for line in lines]
+    binary = [path for path in binaries if path and "/peers-" in path][-1]
+    segue = Worker([binary, "--serve"], arguments.work)
+
+    rows = []
+    for row in plan(segue, arguments):
+        rows.append(row)
+        print(line_of(row), flush=True)
+    about = machine(segue)
+    segue.close()
+    if not (arguments.quick or arguments.only or arguments.data or arguments.factors):
+        (HERE / "results.json").write_text(json.dumps({"machine": about, "rows": [dict_of(row) for row in rows]}, indent=1))
+        (HERE / "results.md").write_text(table(about, rows))
+
+
+def plan(segue: Worker, arguments):
+    names = [arguments.data] if arguments.data else ["S"] if arguments.quick else ["M", "L", "XL"]
+    wants = lambda stage: arguments.only in (None, stage)
+    for name in names:
+        world = data.load(name, arguments.work)
+        for factors in [arguments.factors] if arguments.factors else [64, 128]:
+            if name == "XL" and factors == 128:
+                continue
+            if wants("sweeps") and name != "XL":
+                yield from stages.sweeps(world, segue, factors, rounds=5, cholesky_rounds=3)
+            if wants("recall") and name in "SM" and factors == 64:
+                yield from stages.time_to_recall(world, segue, factors)
+            if wants("fold-in") and name in "SM":
+                yield from stages.fold_in(world, segue, factors, rounds=5)
+            if wants("search"):
+                yield from stages.search(world, segue, factors, rounds=3)
+    if wants("worst") and not arguments.data:
+        yield from stages.worst_case(segue, 100_000 if arguments.quick else 1_000_000, 64, rounds=3)
+
+
+def dict_of(row) -> dict:
+    return {**row.__dict__, "reached": row.reached}
+
+
+def line_of(row) -> str:
+    median = statistics.median
+    spread = lambda values: f"{median(values):.4g} ({min(values):.4g}–{max(values):.4g})"
+    sign = "reached" if row.reached else "FALLS SHORT"
+    return (
+        f"| {row.what} | {row.peer} | {spread(row.segue)} {row.unit} | {spread(row.theirs)} {row.unit} "
+        f"| {row.ratio:.1f}× | {row.target:g}×: {sign} | {row.note} |"
+    )
+
+
+def machine(segue: Worker) -> dict:
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    packages = ["implicit", "faiss-cpu", "hnswlib", "numpy", "scipy"]
+    return {
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "instructions": segue.ask("about")["path"],
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
+
+
+def table(about: dict, rows) -> str:
+    head = "| what | peer | segue: median (least–most) | peer | ratio | to reach | notes |\n|---|---|---|---|---|---|---|\n"
+    facts = ", ".join(f"{key} {value}" for key, value in about.items())
+    lines = "\n".join(line_of(row) for row in rows)
+    return f"# segue and its peers\n\nMade by `benches/peers/run`: {facts}.\n\n{head}{lines}\n"
+
+
+if __name__ == "__main__":
+    main()
