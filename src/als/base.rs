@@ -61,7 +61,7 @@ impl UserBase {
     }
 
     /// The row problem of somebody with these pairs.
-    pub(crate) fn problem<'a, R: Rows>(
+    pub(crate) fn problem<'a, R>(
         &'a self,
         rows: &'a R,
         pairs: &'a [Pair],

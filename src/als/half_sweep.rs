@@ -7,9 +7,10 @@ use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::base::UserBase;
+use super::coarse::{CoarseFactors, CoarseRows};
 use super::input::PairRows;
-use super::row::{RowMethod, RowScratch, Rows, exact_method, solve_row};
-use super::{Factors, Side, SweepError, SweepSolver};
+use super::row::{RowScratch, Rows, improve_row};
+use super::{Factors, Side, SweepError};
 use crate::kernel::SimdPath;
 
 /// What one part of a half-sweep should cost, in observed pairs: a few milliseconds at most, so that threads
@@ -35,12 +36,18 @@ impl Rows for Gathered<'_> {
 pub(super) struct HalfSweep<'a> {
     pub(super) path: SimdPath,
     pub(super) side: Side,
-    pub(super) solver: SweepSolver,
+    pub(super) solver: RowSolver,
     pub(super) base: &'a UserBase,
     pub(super) fixed: &'a Factors,
     pub(super) prior: Option<&'a Factors>,
     pub(super) pairs: PairRows<'a>,
     pub(super) cancelled: &'a AtomicBool,
+}
+
+/// How the rows are solved.
+pub(super) enum RowSolver {
+    Exact,
+    ConjugateGradient { max_steps: u32, tolerance: f32, coarse: CoarseFactors },
 }
 
 /// Some rows of a half-sweep and where they go.
@@ -88,18 +95,20 @@ impl HalfSweep<'_> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(SweepError::Cancelled);
         }
-        let k = self.fixed.n_factors();
         for (row, out) in part.rows.zip(part.out.chunks_exact_mut(self.fixed.stride())) {
             let (indices, pairs) = self.pairs.row(row);
-            let gathered = Gathered { factors: self.fixed, indices };
-            let problem = self.base.problem(&gathered, pairs, self.prior.map(|prior| prior.row(row)));
-            let method = match self.solver {
-                SweepSolver::Exact => exact_method(pairs.len(), k),
-                SweepSolver::ConjugateGradient { max_steps, tolerance } => {
-                    RowMethod::ConjugateGradient { max_steps, tolerance }
+            let prior = self.prior.map(|prior| prior.row(row));
+            match &self.solver {
+                RowSolver::Exact => {
+                    let rows = Gathered { factors: self.fixed, indices };
+                    self.base.fold_in(self.path, &rows, pairs, prior, scratch, out);
                 }
-            };
-            solve_row(self.path, &problem, method, scratch, out);
+                RowSolver::ConjugateGradient { max_steps, tolerance, coarse } => {
+                    let rows = CoarseRows { factors: coarse, indices };
+                    let problem = self.base.problem(&rows, pairs, prior);
+                    improve_row(self.path, &problem, *max_steps, *tolerance, scratch, out);
+                }
+            }
             if !out.iter().all(|value| value.is_finite()) {
                 return Err(SweepError::NonFinite { side: self.side, row });
             }

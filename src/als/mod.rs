@@ -6,6 +6,7 @@
 mod base;
 #[doc(hidden)]
 pub mod bench;
+mod coarse;
 mod eigen;
 mod factors;
 mod gramian;

@@ -7,8 +7,9 @@ use rayon::ThreadPool;
 use thiserror::Error;
 
 use super::base::UserBase;
+use super::coarse::CoarseFactors;
 use super::gramian::Gramian;
-use super::half_sweep::HalfSweep;
+use super::half_sweep::{HalfSweep, RowSolver};
 use super::{AlsParams, Factors, TrainedModel, TrainingInput, objective};
 use crate::kernel::{SimdPath, SplitMix64, dot, rounded};
 
@@ -311,6 +312,13 @@ impl Als {
             // An exact row does not look at where it starts.
             basis.rotate(self.path, solved, pool);
         }
+        let solver = match solver {
+            SweepSolver::Exact => RowSolver::Exact,
+            SweepSolver::ConjugateGradient { max_steps, tolerance } => {
+                let coarse = CoarseFactors::of(self.path, fixed, pool);
+                RowSolver::ConjugateGradient { max_steps, tolerance, coarse }
+            }
+        };
         let base = UserBase::new(self.params.clone(), &basis, fixed.n_rows());
         let half = HalfSweep {
             path: self.path,

@@ -2,7 +2,7 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
-use fearless_simd::{Simd, SimdBase, SimdFloat, SimdSplit, dispatch, f32x16};
+use fearless_simd::{Bytes, Simd, SimdBase, SimdFloat, SimdSplit, dispatch, f32x4, f32x16, f64x2};
 
 use super::{LANES, SimdPath};
 
@@ -14,7 +14,7 @@ pub(crate) fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
 
 /// The dot product of `query` with each row of `rows`, which are contiguous and as long as `query`.
 ///
-/// Every score has the bytes of [`dot`]; eight rows share each load of the query.
+/// Every score has the bytes of [`dot`]; four rows share each load of the query.
 pub(crate) fn score_rows(path: SimdPath, query: &[f32], rows: &[f32], scores: &mut [f32]) {
     debug_assert_eq!(rows.len(), query.len() * scores.len(), "one score a row");
     dispatch!(path.level(), simd => score_rows_in(simd, query, rows, scores));
@@ -33,10 +33,16 @@ pub(crate) fn dot_in<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
 /// The sum of 16 lanes: halves onto each other until one is left.
 #[inline(always)]
 pub(crate) fn sum_of_lanes<S: Simd>(lanes: f32x16<S>) -> f32 {
+    let four = four_sums(lanes);
+    (four[0] + four[2]) + (four[1] + four[3])
+}
+
+/// The sums of the lanes that are four apart.
+#[inline(always)]
+fn four_sums<S: Simd>(lanes: f32x16<S>) -> f32x4<S> {
     let (low, high) = lanes.split();
     let (low, high) = (low + high).split();
-    let four = low + high;
-    (four[0] + four[2]) + (four[1] + four[3])
+    low + high
 }
 
 /// The 16 floats of `slice` from `at` on.
@@ -51,17 +57,18 @@ pub(crate) fn store<S: Simd>(lanes: f32x16<S>, slice: &mut [f32], at: usize) {
     lanes.store_slice(&mut slice[at..at + LANES]);
 }
 
+/// The canonical dot products of `query` with each row of `rows`, which are contiguous and as long as `query`.
 #[inline(always)]
-fn score_rows_in<S: Simd>(simd: S, query: &[f32], rows: &[f32], scores: &mut [f32]) {
+pub(crate) fn score_rows_in<S: Simd>(simd: S, query: &[f32], rows: &[f32], scores: &mut [f32]) {
     let stride = query.len();
     if stride == 0 {
         scores.fill(0.0);
         return;
     }
-    let mut blocks = scores.chunks_exact_mut(8);
-    let mut rows_of_blocks = rows.chunks_exact(8 * stride);
+    let mut blocks = scores.chunks_exact_mut(TOGETHER);
+    let mut rows_of_blocks = rows.chunks_exact(TOGETHER * stride);
     for (scores, rows) in blocks.by_ref().zip(rows_of_blocks.by_ref()) {
-        score_eight(simd, query, rows, scores);
+        score_together(simd, query, rows, scores);
     }
     let tail = rows_of_blocks.remainder().chunks_exact(stride);
     for (score, row) in blocks.into_remainder().iter_mut().zip(tail) {
@@ -69,32 +76,30 @@ fn score_rows_in<S: Simd>(simd: S, query: &[f32], rows: &[f32], scores: &mut [f3
     }
 }
 
+/// Rows whose products with a query are summed up together.
+const TOGETHER: usize = 4;
+
+/// The canonical dot products of `query` with four rows.
 #[inline(always)]
-fn score_eight<S: Simd>(simd: S, query: &[f32], rows: &[f32], scores: &mut [f32]) {
+fn score_together<S: Simd>(simd: S, query: &[f32], rows: &[f32], scores: &mut [f32]) {
     let stride = query.len();
     let (r0, rest) = rows.split_at(stride);
     let (r1, rest) = rest.split_at(stride);
     let (r2, rest) = rest.split_at(stride);
-    let (r3, rest) = rest.split_at(stride);
-    let (r4, rest) = rest.split_at(stride);
-    let (r5, rest) = rest.split_at(stride);
-    let (r6, r7) = rest.split_at(stride);
+    let r3 = &rest[..stride];
     let zero = f32x16::splat(simd, 0.0);
     let (mut s0, mut s1, mut s2, mut s3) = (zero, zero, zero, zero);
-    let (mut s4, mut s5, mut s6, mut s7) = (zero, zero, zero, zero);
     for at in (0..stride).step_by(LANES) {
         let q = load(simd, query, at);
         s0 = q.mul_add_precise(load(simd, r0, at), s0);
         s1 = q.mul_add_precise(load(simd, r1, at), s1);
         s2 = q.mul_add_precise(load(simd, r2, at), s2);
         s3 = q.mul_add_precise(load(simd, r3, at), s3);
-        s4 = q.mul_add_precise(load(simd, r4, at), s4);
-        s5 = q.mul_add_precise(load(simd, r5, at), s5);
-        s6 = q.mul_add_precise(load(simd, r6, at), s6);
-        s7 = q.mul_add_precise(load(simd, r7, at), s7);
     }
-    let sums = [s0, s1, s2, s3, s4, s5, s6, s7];
-    for (score, sum) in scores.iter_mut().zip(sums) {
-        *score = sum_of_lanes(sum);
-    }
+    // As `sum_of_lanes`, for four at once.
+    let (a, b, c, d) = (four_sums(s0), four_sums(s1), four_sums(s2), four_sums(s3));
+    let (ab, cd) = (a.zip_low(b) + a.zip_high(b), c.zip_low(d) + c.zip_high(d));
+    let (ab, cd): (f64x2<S>, f64x2<S>) = (ab.bitcast(), cd.bitcast());
+    let (low, high): (f32x4<S>, f32x4<S>) = (ab.zip_low(cd).bitcast(), ab.zip_high(cd).bitcast());
+    (low + high).store_slice(scores);
 }

@@ -4,8 +4,8 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
-use super::LANES;
 use super::dot::{load, store, sum_of_lanes};
+use super::{LANES, has_wide_registers};
 
 /// Rows that are eliminated together, each in one register.
 pub(crate) const PANEL: usize = 8;
@@ -45,15 +45,12 @@ pub(crate) fn solve_system<S: Simd>(
         #[inline(always)]
         || {
             let stride = system_stride(dim);
-            let mut smallest = f32::INFINITY;
-            for first in (0..dim).step_by(PANEL) {
-                let (done, panel) = system[..dim * stride].split_at_mut(first * stride);
-                for at in (first / LANES * LANES..stride).step_by(LANES) {
-                    let pivot = eliminate_tile(simd, done, panel, multipliers, first, at, stride);
-                    // NaN must not pass as large.
-                    smallest = if pivot >= smallest { smallest } else { pivot };
-                }
-            }
+            let system = &mut system[..dim * stride];
+            let smallest = if has_wide_registers::<S>() {
+                eliminate::<S, PANEL>(simd, system, multipliers, stride)
+            } else {
+                eliminate::<S, { PANEL / 2 }>(simd, system, multipliers, stride)
+            };
             if smallest >= floor {
                 substitute_back(simd, multipliers, solution, dim, stride);
             }
@@ -62,12 +59,32 @@ pub(crate) fn solve_system<S: Simd>(
     )
 }
 
-/// Takes the rows above out of eight rows and one chunk of columns, then these rows out of each other.
+/// Eliminates N rows at a time, which changes no byte, and returns the smallest pivot.
+#[inline(always)]
+fn eliminate<S: Simd, const N: usize>(
+    simd: S,
+    system: &mut [f32],
+    multipliers: &mut [f32],
+    stride: usize,
+) -> f32 {
+    let mut smallest = f32::INFINITY;
+    for first in (0..system.len() / stride).step_by(N) {
+        let (done, panel) = system.split_at_mut(first * stride);
+        for at in (first / LANES * LANES..stride).step_by(LANES) {
+            let pivot = eliminate_tile::<S, N>(simd, done, panel, multipliers, first, at, stride);
+            // NaN must not pass as large.
+            smallest = if pivot >= smallest { smallest } else { pivot };
+        }
+    }
+    smallest
+}
+
+/// Takes the rows above out of N rows and one chunk of columns, then these rows out of each other.
 ///
 /// `multipliers` holds the finished rows divided by minus their pivots. The chunk on the diagonal comes
 /// first and determines the pivots; returned is the smallest of them, or infinity in the other chunks.
 #[inline(always)]
-fn eliminate_tile<S: Simd>(
+fn eliminate_tile<S: Simd, const N: usize>(
     simd: S,
     done: &[f32],
     panel: &mut [f32],
@@ -76,57 +93,40 @@ fn eliminate_tile<S: Simd>(
     at: usize,
     stride: usize,
 ) -> f32 {
-    let mut a0 = load(simd, panel, at);
-    let mut a1 = load(simd, panel, stride + at);
-    let mut a2 = load(simd, panel, 2 * stride + at);
-    let mut a3 = load(simd, panel, 3 * stride + at);
-    let mut a4 = load(simd, panel, 4 * stride + at);
-    let mut a5 = load(simd, panel, 5 * stride + at);
-    let mut a6 = load(simd, panel, 6 * stride + at);
-    let mut a7 = load(simd, panel, 7 * stride + at);
-    for (row, factors) in done.chunks_exact(stride).zip(multipliers.chunks_exact(stride)) {
-        let factors = &factors[first..first + PANEL];
-        let row = load(simd, row, at);
-        a0 = f32x16::splat(simd, factors[0]).mul_add_precise(row, a0);
-        a1 = f32x16::splat(simd, factors[1]).mul_add_precise(row, a1);
-        a2 = f32x16::splat(simd, factors[2]).mul_add_precise(row, a2);
-        a3 = f32x16::splat(simd, factors[3]).mul_add_precise(row, a3);
-        a4 = f32x16::splat(simd, factors[4]).mul_add_precise(row, a4);
-        a5 = f32x16::splat(simd, factors[5]).mul_add_precise(row, a5);
-        a6 = f32x16::splat(simd, factors[6]).mul_add_precise(row, a6);
-        a7 = f32x16::splat(simd, factors[7]).mul_add_precise(row, a7);
+    let mut rows = [f32x16::splat(simd, 0.0); N];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = load(simd, panel, i * stride + at);
+    }
+    for (above, factors) in done.chunks_exact(stride).zip(multipliers.chunks_exact(stride)) {
+        let above = load(simd, above, at);
+        for (row, &factor) in rows.iter_mut().zip(&factors[first..first + N]) {
+            *row = f32x16::splat(simd, factor).mul_add_precise(above, *row);
+        }
     }
     let on_diagonal = at <= first;
     let mut smallest = f32::INFINITY;
     // One step: find the pivot, store the row and its multipliers, and take it out of the rows below. The
     // multiplier of the pivot itself is never used, so minus its inverse waits there for the other chunks
     // and saves them the division.
-    macro_rules! finish {
-        ($r:literal, $row:ident, [$($s:literal => $below:ident),*]) => {
-            let base = (first + $r) * stride;
-            let inverse = if on_diagonal {
-                let pivot = $row[first - at + $r];
-                smallest = if pivot >= smallest { smallest } else { pivot };
-                -1.0 / pivot
-            } else {
-                multipliers[base + first + $r]
-            };
-            store($row, panel, $r * stride + at);
-            store($row * f32x16::splat(simd, inverse), multipliers, base + at);
-            if on_diagonal {
-                multipliers[base + first + $r] = inverse;
-            }
-            $($below = f32x16::splat(simd, multipliers[base + first + $s]).mul_add_precise($row, $below);)*
+    for i in 0..N {
+        let (row, base) = (rows[i], (first + i) * stride);
+        let inverse = if on_diagonal {
+            let pivot = row[first - at + i];
+            smallest = if pivot >= smallest { smallest } else { pivot };
+            -1.0 / pivot
+        } else {
+            multipliers[base + first + i]
         };
+        store(row, panel, i * stride + at);
+        store(row * f32x16::splat(simd, inverse), multipliers, base + at);
+        if on_diagonal {
+            multipliers[base + first + i] = inverse;
+        }
+        let factors = &multipliers[base + first..base + first + N];
+        for (below, &factor) in rows.iter_mut().zip(factors).skip(i + 1) {
+            *below = f32x16::splat(simd, factor).mul_add_precise(row, *below);
+        }
     }
-    finish!(0, a0, [1 => a1, 2 => a2, 3 => a3, 4 => a4, 5 => a5, 6 => a6, 7 => a7]);
-    finish!(1, a1, [2 => a2, 3 => a3, 4 => a4, 5 => a5, 6 => a6, 7 => a7]);
-    finish!(2, a2, [3 => a3, 4 => a4, 5 => a5, 6 => a6, 7 => a7]);
-    finish!(3, a3, [4 => a4, 5 => a5, 6 => a6, 7 => a7]);
-    finish!(4, a4, [5 => a5, 6 => a6, 7 => a7]);
-    finish!(5, a5, [6 => a6, 7 => a7]);
-    finish!(6, a6, [7 => a7]);
-    finish!(7, a7, []);
     smallest
 }
 

@@ -5,7 +5,7 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
 use super::dot::{load, store};
-use super::{LANES, PANEL};
+use super::{LANES, PANEL, has_wide_registers};
 
 /// Adds `Σ row rowᵀ` over the rows to the upper triangle of `matrix`.
 ///
@@ -28,16 +28,30 @@ pub(crate) fn add_gram<S: Simd>(
             for (panel, panel_rows) in matrix[..dim * stride].chunks_exact_mut(PANEL * stride).enumerate() {
                 let first = panel * PANEL;
                 for at in (first / LANES * LANES..dim).step_by(LANES) {
-                    add_tile(simd, rows, row_stride, first, at, panel_rows, stride);
+                    if has_wide_registers::<S>() {
+                        add_tile::<S, PANEL>(simd, rows, row_stride, first, at, panel_rows, stride);
+                    } else {
+                        let (upper, lower) = panel_rows.split_at_mut(PANEL / 2 * stride);
+                        add_tile::<S, { PANEL / 2 }>(simd, rows, row_stride, first, at, upper, stride);
+                        add_tile::<S, { PANEL / 2 }>(
+                            simd,
+                            rows,
+                            row_stride,
+                            first + PANEL / 2,
+                            at,
+                            lower,
+                            stride,
+                        );
+                    }
                 }
             }
         },
     );
 }
 
-/// Rows `first .. first + 8`, columns `at .. at + 16`, in eight accumulators.
+/// Rows `first .. first + N`, columns `at .. at + 16`, in N accumulators.
 #[inline(always)]
-fn add_tile<S: Simd>(
+fn add_tile<S: Simd, const N: usize>(
     simd: S,
     rows: &[f32],
     row_stride: usize,
@@ -46,32 +60,19 @@ fn add_tile<S: Simd>(
     panel: &mut [f32],
     stride: usize,
 ) {
-    let mut a0 = load(simd, panel, at);
-    let mut a1 = load(simd, panel, stride + at);
-    let mut a2 = load(simd, panel, 2 * stride + at);
-    let mut a3 = load(simd, panel, 3 * stride + at);
-    let mut a4 = load(simd, panel, 4 * stride + at);
-    let mut a5 = load(simd, panel, 5 * stride + at);
-    let mut a6 = load(simd, panel, 6 * stride + at);
-    let mut a7 = load(simd, panel, 7 * stride + at);
-    for row in rows.chunks_exact(row_stride) {
-        let left = &row[first..first + PANEL];
-        let right = load(simd, row, at);
-        a0 = f32x16::splat(simd, left[0]).mul_add_precise(right, a0);
-        a1 = f32x16::splat(simd, left[1]).mul_add_precise(right, a1);
-        a2 = f32x16::splat(simd, left[2]).mul_add_precise(right, a2);
-        a3 = f32x16::splat(simd, left[3]).mul_add_precise(right, a3);
-        a4 = f32x16::splat(simd, left[4]).mul_add_precise(right, a4);
-        a5 = f32x16::splat(simd, left[5]).mul_add_precise(right, a5);
-        a6 = f32x16::splat(simd, left[6]).mul_add_precise(right, a6);
-        a7 = f32x16::splat(simd, left[7]).mul_add_precise(right, a7);
+    // Closures of the standard library would leave the code that knows the instructions.
+    let mut sums = [f32x16::splat(simd, 0.0); N];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum = load(simd, panel, i * stride + at);
     }
-    store(a0, panel, at);
-    store(a1, panel, stride + at);
-    store(a2, panel, 2 * stride + at);
-    store(a3, panel, 3 * stride + at);
-    store(a4, panel, 4 * stride + at);
-    store(a5, panel, 5 * stride + at);
-    store(a6, panel, 6 * stride + at);
-    store(a7, panel, 7 * stride + at);
+    for row in rows.chunks_exact(row_stride) {
+        let left = &row[first..first + N];
+        let right = load(simd, row, at);
+        for (sum, &left) in sums.iter_mut().zip(left) {
+            *sum = f32x16::splat(simd, left).mul_add_precise(right, *sum);
+        }
+    }
+    for (i, sum) in sums.into_iter().enumerate() {
+        store(sum, panel, i * stride + at);
+    }
 }

@@ -5,9 +5,11 @@
 
 mod aligned;
 mod codes;
+mod combine;
 mod dot;
 mod eliminate;
 mod gram;
+mod half;
 mod numbers;
 mod path;
 mod product;
@@ -17,11 +19,14 @@ mod transpose;
 
 pub(crate) use aligned::{AlignedVec, LANES, stride_of};
 pub(crate) use codes::{CODE_DIMS, CodeLine, code_pair, multiply_codes};
-pub(crate) use dot::{dot, dot_in, load, score_rows, store};
+pub(crate) use combine::add_combination;
+pub(crate) use dot::{dot, dot_in, load, score_rows, score_rows_in, store};
 pub(crate) use eliminate::{PANEL, solve_system, system_stride};
 pub(crate) use gram::add_gram;
+pub(crate) use half::{HalfLine, encode_half, load_half};
 pub(crate) use numbers::{count_as_f64, rounded};
 pub use path::SimdPath;
+pub(crate) use path::has_wide_registers;
 pub(crate) use product::multiply_rows;
 pub(crate) use random::{AliasTable, SplitMix64};
 pub(crate) use top_k::TopK;

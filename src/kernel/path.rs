@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use fearless_simd::Level;
+use fearless_simd::{Level, Simd};
+
+use super::LANES;
 
 /// Which instructions the arithmetic uses. Every path gives the same bytes, so the choice is one of speed
 /// alone.
@@ -46,7 +48,6 @@ impl SimdPath {
         let detected = Level::new();
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
         {
-            use fearless_simd::Simd;
             let avx2 = detected.as_avx2().map(Simd::level);
             let avx512 = detected.as_avx512().map(Simd::level);
             paths.extend(avx2.map(|level| Self { level, name: "avx2" }));
@@ -54,7 +55,6 @@ impl SimdPath {
         }
         #[cfg(target_arch = "aarch64")]
         {
-            use fearless_simd::Simd;
             let neon = detected.as_neon().map(Simd::level);
             paths.extend(neon.map(|level| Self { level, name: "neon" }));
         }
@@ -81,6 +81,12 @@ impl SimdPath {
             best
         })
     }
+}
+
+/// Whether 16 floats are one register of this path, of which there are 32 then: tiles may be twice as large.
+/// Known at compile time, as each path has its own code.
+pub(crate) const fn has_wide_registers<S: Simd>() -> bool {
+    size_of::<S::f32s>() >= LANES * size_of::<f32>()
 }
 
 impl PartialEq for SimdPath {

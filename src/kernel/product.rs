@@ -5,7 +5,7 @@
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch, f32x16};
 
 use super::dot::{load, store};
-use super::{LANES, PANEL, SimdPath};
+use super::{LANES, PANEL, SimdPath, has_wide_registers};
 
 /// Replaces every row of `rows` by `row · matrix`.
 ///
@@ -29,44 +29,36 @@ fn multiply_rows_in<S: Simd>(simd: S, rows: &mut [f32], matrix: &[f32], stride: 
         source.fill(0.0);
         source[..block.len()].copy_from_slice(block);
         for at in (0..stride).step_by(LANES) {
-            let products = multiply_tile(simd, source, matrix, stride, at);
-            for (row, product) in block.chunks_exact_mut(stride).zip(products) {
-                store(product, row, at);
+            if has_wide_registers::<S>() {
+                multiply_tile::<S, PANEL>(simd, source, matrix, stride, at, block);
+            } else {
+                let half = PANEL / 2 * stride;
+                let (upper, lower) = block.split_at_mut(half.min(block.len()));
+                multiply_tile::<S, { PANEL / 2 }>(simd, &source[..half], matrix, stride, at, upper);
+                multiply_tile::<S, { PANEL / 2 }>(simd, &source[half..], matrix, stride, at, lower);
             }
         }
     }
 }
 
-/// Columns `at .. at + 16` of the product of eight rows.
+/// Columns `at .. at + 16` of the product of N rows, into as many as `products` has.
 #[inline(always)]
-fn multiply_tile<S: Simd>(
+fn multiply_tile<S: Simd, const N: usize>(
     simd: S,
     source: &[f32],
     matrix: &[f32],
     stride: usize,
     at: usize,
-) -> [f32x16<S>; PANEL] {
-    let (r0, rest) = source.split_at(stride);
-    let (r1, rest) = rest.split_at(stride);
-    let (r2, rest) = rest.split_at(stride);
-    let (r3, rest) = rest.split_at(stride);
-    let (r4, rest) = rest.split_at(stride);
-    let (r5, rest) = rest.split_at(stride);
-    let (r6, rest) = rest.split_at(stride);
-    let r7 = &rest[..stride];
-    let zero = f32x16::splat(simd, 0.0);
-    let (mut a0, mut a1, mut a2, mut a3) = (zero, zero, zero, zero);
-    let (mut a4, mut a5, mut a6, mut a7) = (zero, zero, zero, zero);
+    products: &mut [f32],
+) {
+    let mut sums = [f32x16::splat(simd, 0.0); N];
     for (l, matrix_row) in matrix.chunks_exact(stride).enumerate().take(stride) {
-        let m = load(simd, matrix_row, at);
-        a0 = f32x16::splat(simd, r0[l]).mul_add_precise(m, a0);
-        a1 = f32x16::splat(simd, r1[l]).mul_add_precise(m, a1);
-        a2 = f32x16::splat(simd, r2[l]).mul_add_precise(m, a2);
-        a3 = f32x16::splat(simd, r3[l]).mul_add_precise(m, a3);
-        a4 = f32x16::splat(simd, r4[l]).mul_add_precise(m, a4);
-        a5 = f32x16::splat(simd, r5[l]).mul_add_precise(m, a5);
-        a6 = f32x16::splat(simd, r6[l]).mul_add_precise(m, a6);
-        a7 = f32x16::splat(simd, r7[l]).mul_add_precise(m, a7);
+        let right = load(simd, matrix_row, at);
+        for (sum, row) in sums.iter_mut().zip(source.chunks_exact(stride)) {
+            *sum = f32x16::splat(simd, row[l]).mul_add_precise(right, *sum);
+        }
     }
-    [a0, a1, a2, a3, a4, a5, a6, a7]
+    for (product, sum) in products.chunks_exact_mut(stride).zip(sums) {
+        store(sum, product, at);
+    }
 }

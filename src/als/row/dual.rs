@@ -2,9 +2,11 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
+use std::hint::black_box;
+
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
-use super::solve::{F32_ROUNDING, MAX_ROUNDING, PIVOT_FLOOR, fill_scale};
+use super::solve::{F32_ROUNDING, MAX_ROUNDING, PIVOT_FLOOR, fill_scale, touch_row};
 use super::{RowProblem, RowScratch, Rows};
 use crate::als::Pair;
 use crate::kernel::{
@@ -42,6 +44,8 @@ pub(super) fn solve_dual<S: Simd, R: Rows>(
     for (weight, pair) in weights.iter_mut().zip(pairs) {
         *weight = pair.confidence().sqrt();
     }
+    // Asks memory for all rows at once: they lie anywhere, and one after the other takes longer than solving.
+    black_box((0..n).fold(0, |all, j| all ^ touch_row(rows.row(j))));
     let scaled = scaled.at_least(stride * columns);
     gather_transposed(simd, rows, n, weights, scale, scaled);
 

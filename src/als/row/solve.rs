@@ -2,7 +2,7 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch, f32x16};
 
-use super::conjugate::solve_conjugate;
+use super::conjugate::{GatherRows, solve_conjugate};
 use super::double::solve_double;
 use super::dual::solve_dual;
 use super::primal::solve_primal;
@@ -53,15 +53,33 @@ pub(crate) fn solve_row<R: Rows>(
         RowMethod::Dual => dispatch!(path.level(), simd => solve_dual(simd, problem, scratch, out)),
         RowMethod::Primal => dispatch!(path.level(), simd => solve_primal(simd, problem, scratch, out)),
         RowMethod::ConjugateGradient { max_steps, tolerance } => {
-            return dispatch!(path.level(), simd => {
-                solve_conjugate(simd, problem, max_steps, tolerance, scratch, out)
-            });
+            return improve_row(path, problem, max_steps, tolerance, scratch, out);
         }
     };
     if !solved {
         solve_double(problem, method, &mut scratch.double, out);
     }
     RowReport { double_precision: !solved, ..RowReport::default() }
+}
+
+/// Reads one float of each cache line of a row, which asks memory for the others.
+#[expect(clippy::inline_always, reason = "a few loads between others")]
+#[inline(always)]
+pub(super) fn touch_row(row: &[f32]) -> u32 {
+    row.iter().step_by(LANES).fold(0, |all, value| all ^ value.to_bits())
+}
+
+/// Improves `out` by conjugate gradients, as [`RowMethod::ConjugateGradient`] says, with rows that are only to be had
+/// by copying.
+pub(crate) fn improve_row<R: GatherRows>(
+    path: SimdPath,
+    problem: &RowProblem<'_, R>,
+    max_steps: u32,
+    tolerance: f32,
+    scratch: &mut RowScratch,
+    out: &mut [f32],
+) -> RowReport {
+    dispatch!(path.level(), simd => solve_conjugate(simd, problem, max_steps, tolerance, scratch, out))
 }
 
 /// Fills `scale` with D^-½, where D is the diagonal of base plus regularization.
