@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{builder, clock, events, vectors_of_users};
+use crate::als::AlsParams;
 use crate::checkpoint::StateDigest;
 use crate::engine::{EngineBuilder, Health, ManualEngine};
 use crate::journal::Durability;
 use crate::kernel::{SimdPath, SplitMix64};
+use crate::model::{Limits, Saturation};
 use crate::storage::{MemoryStorage, Storage};
 use crate::training::TrainingError;
 use crate::types::{ActionKind, Event, ManualClock, Signal};
@@ -157,6 +159,38 @@ fn an_engine_goes_on_as_if_it_had_never_been_closed() {
         if round == 1 {
             never_closed.checkpoint().expect("in memory");
             reopened.checkpoint().expect("in memory");
+        }
+    }
+}
+
+#[test]
+fn settings_that_change_at_every_opening_are_replayed_as_they_were() {
+    let changed = |clock: &ManualClock, round: u64| {
+        let step = [0, 1, 2][usize::try_from(round).expect("small")];
+        let als = AlsParams::builder().n_factors(8).regularization([0.01, 0.05, 0.002][step]);
+        let limits = Limits {
+            max_history: [40, 12, 25][step],
+            recent_events: [8, 3, 16][step],
+            dedupe_window: [5, 50, 2][step],
+            ..Limits::default()
+        };
+        let builder = builder(clock).als(als.build().expect("in range")).limits(limits);
+        weighing_by_lot(builder.saturation([Saturation::Log, Saturation::None, Saturation::Log][step]))
+    };
+    for checkpoint_in in [None, Some(0), Some(1), Some(2)] {
+        let (clock, storage) = (clock(), MemoryStorage::new());
+        for round in 0..3 {
+            let mut engine = open(changed(&clock, round), &storage);
+            live(&mut engine, &clock, 4, round..round + 1);
+            if checkpoint_in == Some(round) {
+                engine.checkpoint().expect("in memory");
+            }
+            engine.import(events(round, 50, 90, 90));
+            engine.pump();
+            let digest = engine.digest();
+            engine.flush().expect("in memory");
+            let mut again = open(changed(&clock, round), &copy(&storage));
+            assert_eq!(again.digest(), digest, "round {round}, checkpoint in {checkpoint_in:?}");
         }
     }
 }
