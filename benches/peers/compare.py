@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import data
+import searches
 import stages
 from worker import Worker
 
@@ -57,9 +58,9 @@ def plan(segue: Worker, arguments):
             if wants("fold-in") and name in "SM":
                 yield from stages.fold_in(world, segue, factors, rounds=5)
             if wants("search"):
-                yield from stages.search(world, segue, factors, rounds=3)
+                yield from searches.search(world, segue, factors, rounds=3)
     if wants("worst") and not arguments.data:
-        yield from stages.worst_case(segue, 100_000 if arguments.quick else 1_000_000, 64, rounds=3)
+        yield from searches.worst_case(segue, 100_000 if arguments.quick else 1_000_000, 64, rounds=3)
 
 
 def dict_of(row) -> dict:
