@@ -35,7 +35,11 @@ pub(super) fn read_factors(path: &str, n_factors: usize) -> Result<Factors, Fail
 }
 
 pub(super) fn write_factors(path: &str, factors: &Factors) -> Result<(), Failure> {
-    let bytes: Vec<u8> = factors.view().iter().flat_map(|value| value.to_le_bytes()).collect();
+    write_f32(path, factors.view().iter().copied())
+}
+
+pub(super) fn write_f32(path: &str, values: impl IntoIterator<Item = f32>) -> Result<(), Failure> {
+    let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
     Ok(fs::write(path, bytes)?)
 }
 

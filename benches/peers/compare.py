@@ -53,8 +53,8 @@ def plan(segue: Worker, arguments):
                 continue
             if wants("sweeps") and name != "XL":
                 yield from stages.sweeps(world, segue, factors, rounds=5, cholesky_rounds=3)
-            if wants("recall") and name in "SM" and factors == 64:
-                yield from stages.time_to_recall(world, segue, factors)
+            if wants("recall") and name != "XL" and factors == 64:
+                yield from stages.time_to_recall(world, segue, factors, rounds=3)
             if wants("fold-in") and name in "SM":
                 yield from stages.fold_in(world, segue, factors, rounds=5)
             if wants("search"):
@@ -70,7 +70,7 @@ def dict_of(row) -> dict:
 def line_of(row) -> str:
     median = statistics.median
     spread = lambda values: f"{median(values):.4g} ({min(values):.4g}–{max(values):.4g})"
-    sign = "reached" if row.reached else "FALLS SHORT"
+    sign = "reached" if row.reached else " ".join(["FALLS SHORT", *(f"({name})" for name in row.broken)])
     return (
         f"| {row.what} | {row.peer} | {spread(row.segue)} {row.unit} | {spread(row.theirs)} {row.unit} "
         f"| {row.ratio:.1f}× | {row.target:g}×: {sign} | {row.note} |"
@@ -79,11 +79,12 @@ def line_of(row) -> str:
 
 def machine(segue: Worker) -> dict:
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    packages = ["implicit", "faiss-cpu", "hnswlib", "numpy", "scipy"]
+    packages = ["implicit", "faiss-cpu", "hnswlib", "usearch", "numpy", "scipy"]
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
         "instructions": segue.ask("about")["path"],
+        "rustc": subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1],
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
     }

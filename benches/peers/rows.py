@@ -14,14 +14,26 @@ class Row:
     theirs: list[float]
     target: float
     note: str = ""
+    # What a ratio is worth nothing without: a faster sweep that ends higher is not faster.
+    conditions: dict[str, bool] = field(default_factory=dict)
     ratio: float = field(init=False)
 
     def __post_init__(self):
         self.ratio = statistics.median(self.theirs) / statistics.median(self.segue)
 
     @property
+    def broken(self) -> list[str]:
+        return [name for name, holds in self.conditions.items() if not holds]
+
+    @property
     def reached(self) -> bool:
-        return self.ratio >= self.target
+        return self.ratio >= self.target and not self.broken
+
+
+def in_turn(rounds: int, ours, theirs) -> tuple[list[float], list[float]]:
+    """A B A B: what each call says it took, after one round that warms up."""
+    timed = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
+    return [one for one, _ in timed], [other for _, other in timed]
 
 
 def p50(call, arguments) -> float:

@@ -7,7 +7,7 @@ use segue::{Als, AlsParams, ItemIdx, Pair, SweepSolver, TrainedModel, TrainingIn
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::arrays::{count, read_f32, read_indptr, read_u32, summary, text, write_factors};
+use super::arrays::{count, read_f32, read_indptr, read_u32, summary, text, write_f32, write_factors};
 
 /// The data, the run and the model that commands speak of.
 #[derive(Default)]
@@ -97,20 +97,21 @@ impl Sweeps {
         Ok(json!({}))
     }
 
-    /// Folds histories of 50 items each in, one after the other.
+    /// Folds histories of 50 items each in, one after the other, and writes their vectors.
     fn fold_in(&self, command: &Value) -> Result<Value, Failure> {
         const LENGTH: usize = 50;
         let model = self.model.as_ref().ok_or("finish comes first")?;
         let items = read_u32(text(command, "items")?)?;
         let confidence = Pair::from_hu_koren_volinsky(3.0)?;
-        let mut spent = Vec::new();
+        let (mut spent, mut folded) = (Vec::new(), Vec::new());
         for history in items.chunks_exact(LENGTH) {
             let history: Vec<_> = history.iter().map(|&item| (ItemIdx::new(item), confidence)).collect();
             let start = Instant::now();
             let vector = model.fold_in(&history)?;
             spent.push(start.elapsed().as_secs_f64());
-            std::hint::black_box(vector);
+            folded.extend(vector);
         }
+        write_f32(text(command, "out")?, folded)?;
         Ok(summary(spent))
     }
 }
