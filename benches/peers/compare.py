@@ -6,8 +6,12 @@ import os
 import platform
 import statistics
 import subprocess
+import warnings
 from importlib.metadata import version
 from pathlib import Path
+
+import faiss
+from threadpoolctl import threadpool_info
 
 import data
 import searches
@@ -26,6 +30,7 @@ def main():
     parser.add_argument("--factors", type=int, choices=[64, 128])
     arguments = parser.parse_args()
 
+    check_threads()
     build = ["cargo", "bench", "--locked", "--bench", "peers", "--no-run", "--message-format=json"]
     lines = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     binaries = [json.loads(line).get("executable") for line in lines]
@@ -41,6 +46,15 @@ def main():
     if not (arguments.quick or arguments.only or arguments.data or arguments.factors):
         (HERE / "results.json").write_text(json.dumps({"machine": about, "rows": [dict_of(row) for row in rows]}, indent=1))
         (HERE / "results.md").write_text(table(about, rows))
+
+
+def check_threads():
+    """implicit slows down badly if the BLAS it calls has threads of its own."""
+    for library in threadpool_info():
+        if "scipy_openblas" in library["filepath"] and library["num_threads"] != 1:
+            raise RuntimeError(f"{library['filepath']} has {library['num_threads']} threads, it should have 1")
+    # What it warns of all the same is a copy that faiss brings and nobody else calls.
+    warnings.filterwarnings("ignore", message="OpenBLAS is configured to use")
 
 
 def plan(segue: Worker, arguments):
@@ -84,6 +98,7 @@ def machine(segue: Worker) -> dict:
         "cpu": cpu,
         "cores": os.cpu_count(),
         "instructions": segue.ask("about")["path"],
+        "instructions of faiss": faiss.SIMDConfig.get_level_name(),
         "rustc": subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1],
         "python": platform.python_version(),
         **{package: version(package) for package in packages},

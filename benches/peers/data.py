@@ -17,6 +17,8 @@ SIZES = {
 GENRES = 32
 SCENES = 256
 TEST_USERS = 2_000
+# Goes up whenever what is made changes: what was saved before is made anew.
+VERSION = 2
 
 
 @dataclass
@@ -55,11 +57,12 @@ ARRAYS = {
 def load(name: str, work: Path) -> Data:
     folder = work / "data" / name
     n_users, n_items, n_pairs = SIZES[name]
-    if not (folder / "done.json").exists():
+    done, made = folder / "done.json", json.dumps({"version": VERSION, "sizes": SIZES[name]})
+    if not (done.exists() and done.read_text() == made):
         folder.mkdir(parents=True, exist_ok=True)
         for key, array in _make(n_users, n_items, n_pairs, seed=7).items():
             array.astype(ARRAYS[key]).tofile(folder / f"{key}.bin")
-        (folder / "done.json").write_text(json.dumps(SIZES[name]))
+        done.write_text(made)
     arrays = {key: np.fromfile(folder / f"{key}.bin", dtype) for key, dtype in ARRAYS.items()}
     data = Data(name=name, folder=folder, n_users=n_users, n_items=n_items, **arrays)
     data.confidences.tofile(folder / "confidences.bin")
@@ -69,7 +72,8 @@ def load(name: str, work: Path) -> Data:
 def _make(n_users: int, n_items: int, n_pairs: int, seed: int) -> dict[str, np.ndarray]:
     """Popularity is a power law; items belong to scenes, scenes to genres, and listeners love a few of them."""
     random = np.random.default_rng(seed)
-    popularity = (np.arange(n_items) + 20.0) ** -0.85
+    # Real ids do not come in order of popularity, which would lay the rows that are read most side by side.
+    popularity = random.permutation((np.arange(n_items) + 20.0) ** -0.85)
     scene_of = random.integers(SCENES, size=n_items)
     order = np.argsort(scene_of, kind="stable")
     bounds = np.searchsorted(scene_of[order], np.arange(SCENES + 1))

@@ -44,3 +44,11 @@ def p50(call, arguments) -> float:
         call(argument)
         spent.append(time.perf_counter() - start)
     return statistics.median(spent) * 1e6
+
+
+def at_once(call, n_queries: int) -> str:
+    """What one of many costs a peer in a single call: Python's share of the others is gone."""
+    call()
+    start = time.perf_counter()
+    call()
+    return f"theirs {(time.perf_counter() - start) / n_queries * 1e6:.3g} µs each if all come in one call"
