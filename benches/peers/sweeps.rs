@@ -54,7 +54,14 @@ impl Sweeps {
         let regularization =
             command["regularization"].as_f64().ok_or("`regularization` should be a number")?;
         #[expect(clippy::cast_possible_truncation, reason = "a setting")]
-        let params = AlsParams::hu_koren_volinsky(count(command, "factors")?, regularization as f32)?;
+        let params = AlsParams::builder()
+            .n_factors(count(command, "factors")?)
+            .regularization(regularization as f32)
+            // As Hu, Koren and Volinsky have it.
+            .unobserved_weight(1.0)
+            .frequency_exponent(0.0)
+            .seed(command["seed"].as_u64().unwrap_or(0))
+            .build()?;
         let solver = match text(command, "solver")? {
             "exact" => SweepSolver::Exact,
             "conjugate" => SweepSolver::ConjugateGradient {
