@@ -118,10 +118,9 @@ pub use journal::{Durability, TornTail};
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};
 pub use query::{
-    ColdCause, HistoryEntry, ItemQuery, Provenance, QueryError, Reader, Recommendation, Recommendations,
-    SimilarUser, Source, TasteError, UserView, View, ViewAfterError,
+    ColdCause, HistoryEntry, ItemIndex, ItemQuery, Provenance, QueryError, Reader, Recommendation,
+    Recommendations, SearchError, SimilarUser, Source, TasteError, UserView, View, ViewAfterError,
 };
-pub use search::{ItemIndex, SearchError};
 pub use storage::{
     AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock, StoreError,
 };

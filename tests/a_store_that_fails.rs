@@ -60,7 +60,7 @@ fn after_a_failure_nothing_is_learned_and_answers_go_on() {
         let storage = FaultyStorage::new(1);
         let open = || builder().store_in(storage.clone(), Durability::Immediate).open();
         let engine = open().expect("a healthy storage");
-        assert!(matches!(send(&engine, "ana"), Outcome::Applied(_)));
+        let Outcome::Applied(last) = send(&engine, "ana") else { panic!("a healthy storage") };
         // The batch of items that follows an event is over when this returns; the clock stands still.
         engine.flush().expect("a healthy storage");
         storage.set_plan(Plan::once(storage.operations() + 1, fault));
@@ -88,7 +88,7 @@ fn after_a_failure_nothing_is_learned_and_answers_go_on() {
         assert_eq!(erasure.receipt().wait(PATIENCE), Some(Outcome::Rejected(Refusal::ReadOnly)));
         assert_eq!(engine.add_items([7]), Err(EngineError::Refused(Refusal::ReadOnly)));
         assert!(matches!(engine.health(), Health::ReadOnly { .. }));
-        drop(engine);
+        assert_eq!(engine.shutdown(PATIENCE).expect("the writer is well").applied, last, "{fault:?}");
 
         storage.free_space();
         let engine = open().expect("the cause is mended");

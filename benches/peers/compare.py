@@ -26,7 +26,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="the small data alone, a minute or two")
     parser.add_argument("--only", choices=["sweeps", "recall", "fold-in", "search", "worst"])
-    parser.add_argument("--data", choices=list(data.SIZES))
+    parser.add_argument("--data", nargs="+", choices=list(data.SIZES), help="by default M, L and XL")
     parser.add_argument("--factors", type=int, choices=[64, 128])
     arguments = parser.parse_args()
 
@@ -43,7 +43,7 @@ def main():
         print(line_of(row), flush=True)
     about = machine(segue)
     segue.close()
-    if not (arguments.quick or arguments.only or arguments.data or arguments.factors):
+    if not (arguments.quick or arguments.only or arguments.factors):
         (HERE / "results.json").write_text(json.dumps({"machine": about, "rows": [dict_of(row) for row in rows]}, indent=1))
         (HERE / "results.md").write_text(table(about, rows))
 
@@ -58,7 +58,7 @@ def check_threads():
 
 
 def plan(segue: Worker, arguments):
-    names = [arguments.data] if arguments.data else ["S"] if arguments.quick else ["M", "L", "XL"]
+    names = arguments.data or (["S"] if arguments.quick else ["M", "L", "XL"])
     wants = lambda stage: arguments.only in (None, stage)
     for name in names:
         world = data.load(name, arguments.work)
@@ -73,7 +73,7 @@ def plan(segue: Worker, arguments):
                 yield from stages.fold_in(world, segue, factors, rounds=5)
             if wants("search"):
                 yield from searches.search(world, segue, factors, rounds=3)
-    if wants("worst") and not arguments.data:
+    if wants("worst"):
         yield from searches.worst_case(segue, 100_000 if arguments.quick else 1_000_000, 64, rounds=3)
 
 

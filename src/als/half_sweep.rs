@@ -99,14 +99,15 @@ impl HalfSweep<'_> {
             let (indices, pairs) = self.pairs.row(row);
             let prior = self.prior.map(|prior| prior.row(row));
             match &self.solver {
-                RowSolver::Exact => {
-                    let rows = Gathered { factors: self.fixed, indices };
-                    self.base.fold_in(self.path, &rows, pairs, prior, scratch, out);
-                }
-                RowSolver::ConjugateGradient { max_steps, tolerance, coarse } => {
+                // Nobody's row is its prior mean and nothing else: steps would come near it only.
+                RowSolver::ConjugateGradient { max_steps, tolerance, coarse } if !pairs.is_empty() => {
                     let rows = CoarseRows { factors: coarse, indices };
                     let problem = self.base.problem(&rows, pairs, prior);
                     improve_row(self.path, &problem, *max_steps, *tolerance, scratch, out);
+                }
+                RowSolver::Exact | RowSolver::ConjugateGradient { .. } => {
+                    let rows = Gathered { factors: self.fixed, indices };
+                    self.base.fold_in(self.path, &rows, pairs, prior, scratch, out);
                 }
             }
             if !out.iter().all(|value| value.is_finite()) {

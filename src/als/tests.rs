@@ -529,3 +529,20 @@ fn listeners_of_their_own_parity_are_recommended_it() {
         assert!(own > other, "user {user}: worst of their own {own}, best of the others {other}");
     }
 }
+
+#[test]
+fn rows_without_pairs_are_zero_whatever_the_solver() {
+    // User 3 and item 4 are in no pair; items start at random.
+    let heard = Pair::new(1.0, 1.0).expect("usable");
+    let pairs = [(0, 0), (0, 1), (1, 2), (2, 3), (2, 0)];
+    let pairs = pairs.map(|(user, item)| (UserIdx::new(user), ItemIdx::new(item), heard));
+    let input = TrainingInput::from_pairs(4, 5, pairs).expect("in range");
+    for solver in [SweepSolver::Exact, SweepSolver::APPROXIMATE, CONJUGATE] {
+        let mut als = Als::new(params(20, 1.0), 4, 5).solving_with(solver);
+        als.sweep(&input, &pool(1)).expect("a finite world");
+        let model = als.finish(&input, &pool(1)).expect("a finite world");
+        for row in [model.user_factors().get(3), model.item_factors().get(4)] {
+            assert!(row.expect("there").iter().all(|&value| value == 0.0), "{solver:?}: {row:?}");
+        }
+    }
+}

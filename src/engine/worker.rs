@@ -337,6 +337,6 @@ impl Worker {
         self.writer.meters.set_bytes(self.writer.n_bytes);
         let durable = self.writer.close();
         self.writer.meters.stopped();
-        ShutdownReport { applied: self.writer.seq, unprocessed, durable }
+        ShutdownReport { applied: self.writer.shared.applied.reached(), unprocessed, durable }
     }
 }

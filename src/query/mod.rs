@@ -3,6 +3,7 @@
 //! Layer 3. Everything here runs on the thread that asks, apart from batches, which run on the pool.
 
 mod answer;
+mod item_index;
 mod items;
 mod reader;
 mod taste;
@@ -12,6 +13,7 @@ mod view;
 pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
+pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
 pub use reader::{Reader, ViewAfterError};
 pub use taste::TasteError;

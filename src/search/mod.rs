@@ -4,11 +4,9 @@
 
 mod codes;
 mod index;
-mod item_index;
 mod scan;
 
 pub(crate) use index::{Allowed, NormIndex, RowSource};
-pub use item_index::{ItemIndex, SearchError};
 pub(crate) use scan::{Hit, Search, top_by_value, top_of};
 
 #[cfg(test)]

@@ -3,8 +3,39 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::als::Factors;
-use crate::kernel::{AlignedVec, SimdPath, SplitMix64, dot, rounded};
+use crate::kernel::{AlignedVec, SimdPath, SplitMix64, dot, rounded, stride_of};
+
+/// Padded rows.
+struct Table {
+    values: AlignedVec,
+    n_rows: usize,
+    stride: usize,
+}
+
+impl Table {
+    fn zeros(n_rows: usize, n_factors: usize) -> Self {
+        let stride = stride_of(n_factors);
+        Self { values: AlignedVec::zeros(n_rows * stride), n_rows, stride }
+    }
+
+    fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.stride..(row + 1) * self.stride]
+    }
+}
+
+impl RowSource for Table {
+    fn stride(&self) -> usize {
+        self.stride
+    }
+
+    fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    fn row(&self, row: u32) -> &[f32] {
+        &self.values[row as usize * self.stride..(row as usize + 1) * self.stride]
+    }
+}
 
 /// Everything but some rows, half of them by the slow question.
 struct Without<'a>(&'a BTreeSet<u32>);
@@ -32,8 +63,8 @@ enum World {
     Odd,
 }
 
-fn factors(world: World, n_rows: usize, n_factors: usize, random: &mut SplitMix64) -> Factors {
-    let mut factors = Factors::zeros(n_rows, n_factors);
+fn factors(world: World, n_rows: usize, n_factors: usize, random: &mut SplitMix64) -> Table {
+    let mut factors = Table::zeros(n_rows, n_factors);
     for row in 0..n_rows {
         let size = match world {
             World::Trained => (1.0 + random.uniform() * 1_000.0).powf(-0.7),
@@ -54,16 +85,14 @@ fn factors(world: World, n_rows: usize, n_factors: usize, random: &mut SplitMix6
 }
 
 fn brute(
-    factors: &Factors,
+    factors: &Table,
     limit: usize,
     without: &BTreeSet<u32>,
     score: impl Fn(&[f32]) -> f32,
 ) -> Vec<(u32, u32)> {
     let rows = 0..u32::try_from(factors.n_rows()).expect("few");
-    let mut scored: Vec<(f32, u32)> = rows
-        .filter(|row| !without.contains(row))
-        .map(|row| (score(factors.row(row as usize)), row))
-        .collect();
+    let mut scored: Vec<(f32, u32)> =
+        rows.filter(|row| !without.contains(row)).map(|row| (score(factors.row(row)), row)).collect();
     scored.retain(|(score, _)| !score.is_nan());
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     scored.truncate(limit);
@@ -84,15 +113,16 @@ fn compare(path: SimdPath, world: World, n_rows: usize, n_factors: usize, n_quer
     let mut now = factors(world, n_rows, n_factors, &mut random);
     let mut changed = Vec::new();
     for row in 0..indexed.n_rows() {
+        let number = u32::try_from(row).expect("few");
         if random.below(16) == 0 {
-            changed.push(u32::try_from(row).expect("few"));
+            changed.push(number);
         } else {
-            now.row_mut(row).copy_from_slice(indexed.row(row));
+            now.row_mut(row).copy_from_slice(indexed.row(number));
         }
     }
     let search = Search { path, rows: &now, index: &index, changed: &changed };
     let queries = factors(world, n_queries, n_factors, &mut random);
-    for at in 0..n_queries {
+    for at in 0..u32::try_from(n_queries).expect("few") {
         let mut query = AlignedVec::from(queries.row(at));
         if random.below(8) == 0 {
             query[random.below(n_factors)] *= 1e3;
@@ -148,33 +178,20 @@ fn a_million_lists_are_those_of_brute_force() {
 
 #[test]
 fn whoever_is_asked_may_search_too() {
-    struct Curious<'a>(&'a ItemIndex, usize);
+    struct Curious<'a>(&'a Search<'a, Table>, &'a [f32]);
     impl Allowed for Curious<'_> {
         fn is_left_out(&self, _row: u32) -> bool {
             false
         }
         fn is_wanted(&mut self, _row: u32) -> bool {
-            self.1 += self.0.top(&[1.0, 1.0], 3, &[]).expect("a good query").len();
-            true
+            self.0.by_product(self.1, 3, Without(&BTreeSet::new())).len() == 3
         }
     }
-    let items = factors(World::Flat, 50, 2, &mut SplitMix64::new(1));
-    let index = ItemIndex::new(items.clone());
-    let mut query = AlignedVec::zeros(16);
-    query[0] = 1.0;
-    let search =
-        Search { path: SimdPath::detect(), rows: &items, index: &NormIndex::build(&items), changed: &[] };
-    let found = bits(search.by_product(&query, 5, Curious(&index, 0)));
-    assert_eq!(found, brute(&items, 5, &BTreeSet::new(), |row| dot(SimdPath::detect(), &query, row)));
-}
-
-#[test]
-fn a_query_that_does_not_fit_is_refused() {
-    let index = ItemIndex::new(Factors::zeros(3, 2));
-    assert_eq!(index.top(&[1.0], 1, &[]), Err(SearchError::QueryLength { expected: 2, got: 1 }));
-    let refused = index.top(&[0.0, f32::INFINITY], 1, &[]);
-    assert_eq!(refused, Err(SearchError::NonFinite { place: 1, got: f32::INFINITY }));
-    let item = crate::types::ItemIdx::new(3);
-    assert_eq!(index.similar(item, 1), Err(SearchError::ItemOutOfRange { got: 3, n_items: 3 }));
-    assert_eq!(ItemIndex::new(Factors::zeros(0, 2)).top(&[1.0, 1.0], 5, &[]), Ok(Vec::new()));
+    let rows = factors(World::Flat, 50, 2, &mut SplitMix64::new(1));
+    let path = SimdPath::detect();
+    let search = Search { path, rows: &rows, index: &NormIndex::build(&rows), changed: &[] };
+    let (mut query, mut other) = (AlignedVec::zeros(16), AlignedVec::zeros(16));
+    (query[0], other[1]) = (1.0, -3.0);
+    let found = bits(search.by_product(&query, 5, Curious(&search, &other)));
+    assert_eq!(found, brute(&rows, 5, &BTreeSet::new(), |row| dot(path, &query, row)));
 }

@@ -2,10 +2,9 @@
 
 use thiserror::Error;
 
-use super::index::{Allowed, NormIndex, RowSource};
-use super::scan::Search;
 use crate::als::Factors;
 use crate::kernel::{AlignedVec, SimdPath};
+use crate::search::{Allowed, NormIndex, RowSource, Search};
 use crate::types::ItemIdx;
 
 /// Item factors with an index for exact search: what an [`Engine`](crate::Engine) answers with, for a model that
@@ -157,5 +156,21 @@ impl Allowed for Unknown<'_> {
 
     fn is_wanted(&mut self, _row: u32) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_does_not_fit_is_refused() {
+        let index = ItemIndex::new(Factors::zeros(3, 2));
+        assert_eq!(index.top(&[1.0], 1, &[]), Err(SearchError::QueryLength { expected: 2, got: 1 }));
+        let refused = index.top(&[0.0, f32::INFINITY], 1, &[]);
+        assert_eq!(refused, Err(SearchError::NonFinite { place: 1, got: f32::INFINITY }));
+        let refused = index.similar(ItemIdx::new(3), 1);
+        assert_eq!(refused, Err(SearchError::ItemOutOfRange { got: 3, n_items: 3 }));
+        assert_eq!(ItemIndex::new(Factors::zeros(0, 2)).top(&[1.0, 1.0], 5, &[]), Ok(Vec::new()));
     }
 }
