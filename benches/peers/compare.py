@@ -31,6 +31,7 @@ def main():
     arguments = parser.parse_args()
 
     check_threads()
+    load = os.getloadavg()[0]
     build = ["cargo", "bench", "--locked", "--bench", "peers", "--no-run", "--message-format=json"]
     lines = subprocess.run(build, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     binaries = [json.loads(line).get("executable") for line in lines]
@@ -41,7 +42,7 @@ def main():
     for row in plan(segue, arguments):
         rows.append(row)
         print(line_of(row), flush=True)
-    about = machine(segue)
+    about = {**machine(segue), "load before": round(load, 2)}
     segue.close()
     if not (arguments.quick or arguments.only or arguments.factors):
         (HERE / "results.json").write_text(json.dumps({"machine": about, "rows": [dict_of(row) for row in rows]}, indent=1))
