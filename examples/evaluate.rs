@@ -21,7 +21,7 @@ use segue::eval::{
     Trained, check_negatives, read_ncf_negatives, save_model, train, training_input,
 };
 use segue::metrics::RankingMetrics;
-use segue::{AlsParams, TrainingInput};
+use segue::{AlsParams, SweepSolver, TrainingInput};
 use serde_json::{Map, Value, json};
 
 /// Trains by alternating least squares and measures how well held-out items are ranked.
@@ -64,6 +64,9 @@ struct Args {
     /// The slope of `log` and `linear` confidence
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     alpha: f32,
+    /// How a sweep solves its rows
+    #[arg(long, value_enum, default_value_t = Solver::Exact)]
+    solver: Solver,
     /// How often both sides are solved
     #[arg(long, value_name = "S")]
     sweeps: usize,
@@ -113,6 +116,23 @@ enum Rule {
     Linear,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Solver {
+    /// Each to its minimum
+    Exact,
+    /// Some steps towards it, as an engine does
+    Approximate,
+}
+
+impl From<Solver> for SweepSolver {
+    fn from(solver: Solver) -> Self {
+        match solver {
+            Solver::Exact => Self::Exact,
+            Solver::Approximate => Self::APPROXIMATE,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,7 +162,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let heard = args.format().read(&args.train, &mut ids)?;
     let input = training_input(ids.n_users(), ids.n_items(), &heard, args.confidence())?;
     let questions = Questions::read(args, &mut ids)?;
-    let trained = train(params, &input, args.sweeps, &pool, |sweep| {
+    let trained = train(params, args.solver.into(), &input, args.sweeps, &pool, |sweep| {
         let seconds = sweep.duration.as_secs_f64();
         eprintln!("sweep {:>3}: {seconds:.3} s, objective {:.6e}", sweep.number, sweep.objective);
     })?;

@@ -10,7 +10,7 @@ use segue::eval::{
     Confidence, Evaluation, GivenNegatives, Interaction, RankingReport, SeenNegatives, Split, Trained,
     check_negatives, train, training_input,
 };
-use segue::{AlsParams, ItemIdx, TrainingInput, UserIdx};
+use segue::{AlsParams, ItemIdx, SweepSolver, TrainingInput, UserIdx};
 
 /// Users know items of their own block only.
 const N_BLOCKS: u32 = 4;
@@ -35,7 +35,8 @@ impl World {
         let split = Split::at_random(&known, 0.25, 2);
         let input = training_input(N_USERS as usize, N_ITEMS as usize, &split.train, Confidence::Ones)
             .expect("rows are in range");
-        let trained = train(params(), &input, 10, &pool, |_| ()).expect("the world is harmless");
+        let trained =
+            train(params(), SweepSolver::Exact, &input, 10, &pool, |_| ()).expect("the world is harmless");
         Self { split, input, trained, pool }
     }
 
@@ -233,7 +234,7 @@ fn ties_go_against_the_positive() {
     // Items 0 and 1 have the same listeners, so their rows and scores are the same.
     let heard = [line(0, 0), line(0, 1), line(1, 0), line(1, 1), line(2, 2)];
     let input = training_input(4, 3, &heard, Confidence::Ones).expect("rows are in range");
-    let trained = train(params(), &input, 3, &pool, |_| ()).expect("harmless");
+    let trained = train(params(), SweepSolver::Exact, &input, 3, &pool, |_| ()).expect("harmless");
     let score = |item| trained.model.score(UserIdx::new(0), ItemIdx::new(item));
     assert_eq!(score(0), score(1), "the scene is set wrongly");
     let evaluation = Evaluation::new(&trained.model, &input).expect("the model is of this input");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use segue::eval::{Confidence, Ids, read_pairs, save_model, train, training_input};
-use segue::{AlsParams, ItemIdx, UserIdx};
+use segue::{AlsParams, ItemIdx, SweepSolver, UserIdx};
 
 /// The shape and the numbers of an `.npy` file with two dimensions, read with no help from the writer.
 fn load(path: &Path) -> (usize, usize, Vec<f32>) {
@@ -38,7 +38,7 @@ fn saved_rows_and_ids_give_the_scores_of_the_model() {
     // Not a multiple of 16, so that padding would show.
     let params = AlsParams::builder().n_factors(5).build().expect("usable");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be had");
-    let trained = train(params, &input, 3, &pool, |_| ()).expect("harmless");
+    let trained = train(params, SweepSolver::Exact, &input, 3, &pool, |_| ()).expect("harmless");
     let saved = dir.join("a/model");
     save_model(&saved, &trained.model, &ids).expect("the directory can be made");
 
@@ -66,7 +66,7 @@ fn a_directory_that_cannot_be_made_is_named() {
     let input = training_input(0, 0, &[], Confidence::Ones).expect("empty");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread can be had");
     let params = AlsParams::builder().build().expect("usable");
-    let trained = train(params, &input, 0, &pool, |_| ()).expect("harmless");
+    let trained = train(params, SweepSolver::Exact, &input, 0, &pool, |_| ()).expect("harmless");
     let dir = file.join("model");
     let error = save_model(&dir, &trained.model, &Ids::default()).expect_err("a file is in the way");
     assert_eq!(error.path, dir);

@@ -66,7 +66,7 @@ impl Sweeps {
             "exact" => SweepSolver::Exact,
             "conjugate" => SweepSolver::ConjugateGradient {
                 max_steps: u32::try_from(count(command, "steps")?)?,
-                tolerance: 0.0,
+                tolerance: 0.03,
             },
             other => return Err(format!("there is no solver {other}").into()),
         };

@@ -1,7 +1,7 @@
 //! The frozen bases: what turns a history into a factor vector.
 
 use super::gramian::{Basis, Gramian};
-use super::row::{Base, RowMethod, RowProblem, RowReport, RowScratch, Rows, exact_method, solve_row};
+use super::row::{Base, RowProblem, RowReport, RowScratch, Rows, solve_row};
 use super::{AlsParams, Pair};
 use crate::kernel::{AlignedVec, SimdPath, stride_of};
 
@@ -82,8 +82,7 @@ impl UserBase {
         scratch: &mut RowScratch,
         out: &mut [f32],
     ) -> RowReport {
-        let method = exact_method(pairs.len(), self.params.n_factors());
-        solve_row(path, &self.problem(rows, pairs, prior), method, scratch, out)
+        solve_row(path, &self.problem(rows, pairs, prior), scratch, out)
     }
 }
 
@@ -105,7 +104,7 @@ impl ItemBase {
     ) -> RowReport {
         let regularization = self.params.regularization_of_row(total_confidence(pairs), self.n_users);
         let problem = RowProblem { base: Base::Dense(&self.weighted), regularization, rows, pairs, prior };
-        solve_row(path, &problem, RowMethod::Primal, scratch, out)
+        solve_row(path, &problem, scratch, out)
     }
 }
 

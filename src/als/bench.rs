@@ -2,7 +2,9 @@
 
 use rayon::ThreadPool;
 
-use super::row::{Base, RowMethod, RowProblem, RowScratch, Rows, exact_method, solve_row};
+use super::row::{
+    Base, RowMethod, RowProblem, RowScratch, Rows, StepLimits, improve_row, solve_directly, solve_row,
+};
 use super::{Factors, Gramian, Pair};
 use crate::kernel::{AlignedVec, SimdPath, SplitMix64, rounded, stride_of};
 
@@ -80,16 +82,16 @@ impl RowBench {
             pairs: &self.pairs,
             prior: None,
         };
-        let method = match method {
-            Method::Chosen => exact_method(self.pairs.len(), self.catalogue.n_factors()),
-            Method::Dual => RowMethod::Dual,
-            Method::Primal => RowMethod::Primal,
+        let (path, scratch, out) = (self.path, &mut self.scratch, &mut *self.out);
+        match method {
+            Method::Chosen => solve_row(path, &problem, scratch, out),
+            Method::Dual => solve_directly(path, &problem, RowMethod::Dual, scratch, out),
+            Method::Primal => solve_directly(path, &problem, RowMethod::Primal, scratch, out),
             Method::ConjugateGradient => {
-                self.out.fill(0.0);
-                RowMethod::ConjugateGradient { max_steps: 2, tolerance: 0.0 }
+                out.fill(0.0);
+                improve_row(path, &problem, StepLimits::approximate(2, 0.0, 1.0), scratch, out)
             }
         };
-        solve_row(self.path, &problem, method, &mut self.scratch, &mut self.out);
         self.out[0]
     }
 }

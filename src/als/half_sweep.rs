@@ -9,9 +9,9 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::base::UserBase;
 use super::coarse::{CoarseFactors, CoarseRows};
 use super::input::PairRows;
-use super::row::{RowScratch, Rows, improve_row};
+use super::row::{RowScratch, Rows, StepLimits, improve_row};
 use super::{Factors, Side, SweepError};
-use crate::kernel::SimdPath;
+use crate::kernel::{SimdPath, prefetch};
 
 /// What one part of a half-sweep should cost, in observed pairs: a few milliseconds at most, so that threads
 /// end together and a cancellation is soon heard.
@@ -23,12 +23,19 @@ const ROW_COST: usize = 16;
 #[derive(Debug)]
 pub(super) struct Gathered<'a> {
     pub(super) factors: &'a Factors,
+    /// Of the observed rows, then of those that are observed next.
     pub(super) indices: &'a [u32],
 }
 
 impl Rows for Gathered<'_> {
     fn row(&self, j: usize) -> &[f32] {
         self.factors.row(self.indices[j] as usize)
+    }
+
+    fn prefetch(&self, j: usize) {
+        if let Some(&row) = self.indices.get(j) {
+            prefetch(self.factors.row(row as usize));
+        }
     }
 }
 
@@ -47,7 +54,8 @@ pub(super) struct HalfSweep<'a> {
 /// How the rows are solved.
 pub(super) enum RowSolver {
     Exact,
-    ConjugateGradient { max_steps: u32, tolerance: f32, coarse: CoarseFactors },
+    /// By some steps each, on the fixed side in less detail if that is enough.
+    Steps(StepLimits, Option<CoarseFactors>),
 }
 
 /// Some rows of a half-sweep and where they go.
@@ -96,17 +104,21 @@ impl HalfSweep<'_> {
             return Err(SweepError::Cancelled);
         }
         for (row, out) in part.rows.zip(part.out.chunks_exact_mut(self.fixed.stride())) {
-            let (indices, pairs) = self.pairs.row(row);
+            let (indices, pairs) = (self.pairs.indices_from(row), self.pairs.row(row).1);
             let prior = self.prior.map(|prior| prior.row(row));
+            let rows = Gathered { factors: self.fixed, indices };
             match &self.solver {
                 // Nobody's row is its prior mean and nothing else: steps would come near it only.
-                RowSolver::ConjugateGradient { max_steps, tolerance, coarse } if !pairs.is_empty() => {
+                RowSolver::Steps(limits, Some(coarse)) if !pairs.is_empty() => {
                     let rows = CoarseRows { factors: coarse, indices };
                     let problem = self.base.problem(&rows, pairs, prior);
-                    improve_row(self.path, &problem, *max_steps, *tolerance, scratch, out);
+                    improve_row(self.path, &problem, *limits, scratch, out);
                 }
-                RowSolver::Exact | RowSolver::ConjugateGradient { .. } => {
-                    let rows = Gathered { factors: self.fixed, indices };
+                RowSolver::Steps(limits, None) if !pairs.is_empty() => {
+                    let problem = self.base.problem(&rows, pairs, prior);
+                    improve_row(self.path, &problem, *limits, scratch, out);
+                }
+                RowSolver::Exact | RowSolver::Steps(..) => {
                     self.base.fold_in(self.path, &rows, pairs, prior, scratch, out);
                 }
             }

@@ -152,6 +152,11 @@ impl<'a> PairRows<'a> {
         (&self.matrix.indices()[range.clone()], &self.matrix.data()[range])
     }
 
+    /// The indices of `row` and of all rows after it.
+    pub(super) fn indices_from(self, row: usize) -> &'a [u32] {
+        &self.matrix.indices()[self.matrix.indptr().outer_inds_sz(row).start..]
+    }
+
     pub(super) fn n_pairs_of(self, row: usize) -> usize {
         self.matrix.indptr().nnz_in_outer_sz(row)
     }

@@ -130,9 +130,17 @@ impl AlsParams {
         self.seed
     }
 
-    /// The standard deviation of the first item factors: 0.1/√k.
-    pub fn init_scale(&self) -> f32 {
-        rounded(0.1 / count_as_f64(self.n_factors).sqrt())
+    /// Mean and standard deviation of the first item factors: 0.1/√k, or less where `n_items` of them would weigh
+    /// more than the regularization and the first users follow chance.
+    pub(crate) fn init_scale(&self, n_items: usize) -> f32 {
+        /// What the items together may weigh, of the regularization: 0.15 to 0.5 left the least objective after five
+        /// sweeps, a hundredth more of either outside of 0.05 to 5.
+        const SHARE: f64 = 0.3;
+        let usual = 0.1 / count_as_f64(self.n_factors).sqrt();
+        let weight = f64::from(self.unobserved_weight) * count_as_f64(n_items);
+        let regularization = f64::from(self.regularization_of_row(0.0, n_items));
+        // `min` of what is NaN or infinite, as without weight, is the usual.
+        rounded(usual.min((SHARE * regularization / weight).sqrt()))
     }
 
     /// The regularization of one row: `λ (Σc + a0·n_others)^ν`, where `n_others` counts the rows of the other

@@ -19,14 +19,14 @@ use crate::types::{ItemIdx, UserIdx};
 /// use std::num::NonZeroUsize;
 ///
 /// use segue::eval::{Confidence, Evaluation, Interaction, train, training_input};
-/// use segue::{AlsParams, ItemIdx, UserIdx};
+/// use segue::{AlsParams, ItemIdx, SweepSolver, UserIdx};
 ///
 /// let line = |user, item| Interaction { user: UserIdx::new(user), item: ItemIdx::new(item), value: 1.0 };
 /// let heard = [line(0, 0), line(0, 1), line(1, 0), line(1, 1), line(1, 2), line(2, 3)];
 /// let input = training_input(3, 4, &heard, Confidence::Ones)?;
 /// let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
 /// let params = AlsParams::builder().n_factors(4).build()?;
-/// let trained = train(params, &input, 8, &pool, |_| ())?;
+/// let trained = train(params, SweepSolver::Exact, &input, 8, &pool, |_| ())?;
 ///
 /// let one = NonZeroUsize::new(1).expect("not zero");
 /// let evaluation = Evaluation::new(&trained.model, &input)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
 
-use crate::als::{Als, AlsParams, SweepError, TrainedModel, TrainingInput};
+use crate::als::{Als, AlsParams, SweepError, SweepSolver, TrainedModel, TrainingInput};
 
 /// A model and how its training went.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Trained {
     }
 }
 
-/// Trains from a cold start by `n_sweeps` exact sweeps, and ends on the users. Blocks until it is done.
+/// Trains from a cold start by `n_sweeps` sweeps that solve rows with `solver`, and ends on the users. Blocks until it is done.
 ///
 /// `on_sweep` is called after each sweep, between sweeps, on the calling thread.
 ///
@@ -44,12 +44,13 @@ impl Trained {
 /// [`SweepError`] if factors come out NaN or infinite.
 pub fn train(
     params: AlsParams,
+    solver: SweepSolver,
     input: &TrainingInput,
     n_sweeps: usize,
     pool: &ThreadPool,
     mut on_sweep: impl FnMut(&SweepRecord),
 ) -> Result<Trained, SweepError> {
-    let mut als = Als::new(params, input.n_users(), input.n_items());
+    let mut als = Als::new(params, input.n_users(), input.n_items()).solving_with(solver);
     let mut sweeps = Vec::new();
     for number in 1..=n_sweeps {
         let start = Instant::now();

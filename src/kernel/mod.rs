@@ -9,11 +9,12 @@ mod combine;
 mod dot;
 mod eliminate;
 mod gram;
-mod half;
 mod numbers;
 mod path;
+mod prefetch;
 mod product;
 mod random;
+mod row_codes;
 mod top_k;
 mod transpose;
 
@@ -23,12 +24,13 @@ pub(crate) use combine::add_combination;
 pub(crate) use dot::{dot, dot_in, load, score_rows, score_rows_in, store};
 pub(crate) use eliminate::{PANEL, solve_system, system_stride};
 pub(crate) use gram::add_gram;
-pub(crate) use half::{HalfLine, encode_half, load_half};
 pub(crate) use numbers::{count_as_f64, rounded};
 pub use path::SimdPath;
 pub(crate) use path::has_wide_registers;
+pub(crate) use prefetch::prefetch;
 pub(crate) use product::multiply_rows;
 pub(crate) use random::{AliasTable, SplitMix64};
+pub(crate) use row_codes::{RowLine, decode_row, encode_row};
 pub(crate) use top_k::TopK;
 pub(crate) use transpose::transpose;
 

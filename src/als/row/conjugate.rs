@@ -2,30 +2,31 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
-use std::hint::black_box;
-
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
-use super::solve::{fill_scale, touch_row};
+use super::solve::fill_scale;
 use super::{Base, RowProblem, RowReport, RowScratch, Rows};
 use crate::als::Pair;
 use crate::kernel::{LANES, add_combination, dot_in, load, score_rows_in, store};
 
-/// Observed rows that are gathered at once, 64 KB at k = 64: most rows of a matrix are gathered once, and every step
-/// finds them in the cache.
-const BLOCK_ROWS: usize = 256;
+/// Floats that are gathered at once, 256 KB: 1,024 observed rows at k = 64. Most rows of a matrix are gathered once, and
+/// every step finds them in the second cache.
+const BLOCK_FLOATS: usize = 65_536;
 
-/// Rows that are asked of memory before the ones before them are copied: as many as it serves at once. They lie
-/// anywhere, and waiting for one after the other is half the time of a sweep.
-const AHEAD: usize = 16;
+/// Rows that go through a pass together: what one part of it leaves in the first cache the next finds there.
+const PART_ROWS: usize = 16;
+
+/// How many rows before its turn a row is asked of memory: they lie anywhere, and waiting for them was half the time
+/// of a sweep.
+pub(super) const AHEAD: usize = 48;
 
 /// The factors of the observed rows, to be had by copying.
 pub(crate) trait GatherRows {
     /// Copies the j-th observed row with its padding.
     fn gather<S: Simd>(&self, simd: S, j: usize, out: &mut [f32]);
 
-    /// Reads something of each cache line of the j-th row, so that they are on their way when it is copied.
-    fn touch(&self, j: usize) -> u32;
+    /// Asks memory for the j-th row; beyond the last, for one that will be observed next, if that is known.
+    fn prefetch(&self, j: usize);
 }
 
 impl<R: Rows> GatherRows for R {
@@ -35,8 +36,35 @@ impl<R: Rows> GatherRows for R {
     }
 
     #[inline(always)]
-    fn touch(&self, j: usize) -> u32 {
-        touch_row(self.row(j))
+    fn prefetch(&self, j: usize) {
+        Rows::prefetch(self, j);
+    }
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StepLimits {
+    /// The most steps to take.
+    pub(crate) max_steps: u32,
+    /// What `√(rᵀD⁻¹r)` of the residual r should fall to.
+    pub(crate) tolerance: f32,
+    /// The same, as a share of what it was at the start: either will do.
+    share: f32,
+    /// How many times the base the matrix may be in any direction.
+    max_curvature: f32,
+    /// How far to go, of the way to the solution that the steps find.
+    reach: f32,
+}
+
+impl StepLimits {
+    pub(crate) fn approximate(max_steps: u32, tolerance: f32, reach: f32) -> Self {
+        Self { max_steps, tolerance, share: 0.0, max_curvature: f32::INFINITY, reach }
+    }
+
+    /// To where f32 ends, unless elimination would sooner be there, or rounding would be felt.
+    pub(super) fn exact(max_steps: usize) -> Self {
+        let max_steps = u32::try_from(max_steps).unwrap_or(u32::MAX);
+        Self { max_steps, tolerance: 0.0, share: 1e-6, max_curvature: 256.0, reach: 1.0 }
     }
 }
 
@@ -46,8 +74,7 @@ impl<R: Rows> GatherRows for R {
 pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
     simd: S,
     problem: &RowProblem<'_, R>,
-    max_steps: u32,
-    tolerance: f32,
+    limits: StepLimits,
     scratch: &mut RowScratch,
     out: &mut [f32],
 ) -> RowReport {
@@ -58,31 +85,34 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
     let (residual, rest) = vectors.at_least(4 * dim).split_at_mut(dim);
     let (conditioned, rest) = rest.split_at_mut(dim);
     let (direction, product) = rest.split_at_mut(dim);
-    let block_rows = BLOCK_ROWS.min(problem.pairs.len());
+    let block_rows = (BLOCK_FLOATS / dim).next_multiple_of(PART_ROWS);
     let mut observed = Observed {
+        block_rows,
         rows: problem.rows,
         pairs: problem.pairs,
-        gathered: scaled.at_least(block_rows * dim),
-        weights: weights.at_least(block_rows),
+        gathered: scaled.at_least(block_rows.min(problem.pairs.len()) * dim),
+        weights: weights.at_least(PART_ROWS),
         holds: None,
     };
 
+    (0..problem.pairs.len().min(AHEAD)).for_each(|j| problem.rows.prefetch(j));
     fill_base_part(simd, problem, out, residual);
     let missing = |pair: &Pair, score: f32| pair.weighted_preference() - pair.confidence() * score;
     observed.add(simd, out, missing, residual);
     let mut square = condition(simd, residual, scale, conditioned);
     direction.copy_from_slice(conditioned);
+    let aim = (limits.tolerance * limits.tolerance).max(square * (limits.share * limits.share));
     let mut steps = 0;
-    while steps < max_steps && square > tolerance * tolerance {
+    while steps < limits.max_steps && square > aim {
         fill_base_product(simd, problem.base, problem.regularization, direction, product);
         observed.add(simd, direction, |pair, score| pair.confidence() * score, product);
         let curvature = dot_in(simd, direction, product);
         let step = square / curvature;
-        if !step.is_finite() {
-            // The direction has vanished or overflowed: what is there is the best there is.
+        // False if the direction has vanished or overflowed: what is there is the best there is.
+        if !(step.is_finite() && curvature <= limits.max_curvature * square) {
             break;
         }
-        axpy(simd, step, direction, out);
+        axpy(simd, limits.reach * step, direction, out);
         axpy(simd, -step, product, residual);
         let next = condition(simd, residual, scale, conditioned);
         let keep = f32x16::splat(simd, next / square);
@@ -93,13 +123,14 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
         square = next;
         steps += 1;
     }
-    RowReport { steps, residual: square.max(0.0).sqrt(), double_precision: false }
+    RowReport { steps, residual: square.max(0.0).sqrt(), converged: square <= aim, double_precision: false }
 }
 
-/// The observed rows, a block at a time.
+/// The observed rows, a block at a time, each of them a part at a time.
 struct Observed<'a, R> {
     rows: &'a R,
     pairs: &'a [Pair],
+    block_rows: usize,
     gathered: &'a mut [f32],
     weights: &'a mut [f32],
     /// The block that is gathered.
@@ -117,30 +148,26 @@ impl<R: GatherRows> Observed<'_, R> {
         target: &mut [f32],
     ) {
         let dim = vector.len();
-        for (block, pairs) in self.pairs.chunks(BLOCK_ROWS).enumerate() {
-            let gathered = &mut self.gathered[..pairs.len() * dim];
-            if self.holds != Some(block) {
-                let first = block * BLOCK_ROWS;
-                let touch = |from: usize| {
-                    let ahead = from..pairs.len().min(from + AHEAD);
-                    black_box(ahead.fold(0, |all, j| all ^ self.rows.touch(first + j)));
-                };
-                touch(0);
-                for (part, rows) in gathered.chunks_mut(AHEAD * dim).enumerate() {
-                    let from = part * AHEAD;
-                    touch(from + AHEAD);
-                    for (j, row) in rows.chunks_exact_mut(dim).enumerate() {
+        for (block, pairs) in self.pairs.chunks(self.block_rows).enumerate() {
+            let is_here = self.holds == Some(block);
+            let first = block * self.block_rows;
+            for (part, pairs) in pairs.chunks(PART_ROWS).enumerate() {
+                let from = part * PART_ROWS;
+                let gathered = &mut self.gathered[from * dim..(from + pairs.len()) * dim];
+                if !is_here {
+                    for (j, row) in gathered.chunks_exact_mut(dim).enumerate() {
+                        self.rows.prefetch(first + from + j + AHEAD);
                         self.rows.gather(simd, first + from + j, row);
                     }
                 }
-                self.holds = Some(block);
+                let weights = &mut self.weights[..pairs.len()];
+                score_rows_in(simd, vector, gathered, weights);
+                for (value, pair) in weights.iter_mut().zip(pairs) {
+                    *value = weight(pair, *value);
+                }
+                add_combination(simd, gathered, weights, target);
             }
-            let weights = &mut self.weights[..pairs.len()];
-            score_rows_in(simd, vector, gathered, weights);
-            for (value, pair) in weights.iter_mut().zip(pairs) {
-                *value = weight(pair, *value);
-            }
-            add_combination(simd, gathered, weights, target);
+            self.holds = Some(block);
         }
     }
 }

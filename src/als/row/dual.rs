@@ -2,11 +2,10 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
-use std::hint::black_box;
-
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
-use super::solve::{F32_ROUNDING, MAX_ROUNDING, PIVOT_FLOOR, fill_scale, touch_row};
+use super::conjugate::AHEAD;
+use super::solve::{F32_ROUNDING, MAX_ROUNDING, PIVOT_FLOOR, fill_scale};
 use super::{RowProblem, RowScratch, Rows};
 use crate::als::Pair;
 use crate::kernel::{
@@ -45,9 +44,10 @@ pub(super) fn solve_dual<S: Simd, R: Rows>(
         *weight = pair.confidence().sqrt();
     }
     // Asks memory for all rows at once: they lie anywhere, and one after the other takes longer than solving.
-    black_box((0..n).fold(0, |all, j| all ^ touch_row(rows.row(j))));
+    (0..n).for_each(|j| rows.prefetch(j));
     let scaled = scaled.at_least(stride * columns);
     gather_transposed(simd, rows, n, weights, scale, scaled);
+    (n..n + AHEAD).for_each(|j| rows.prefetch(j));
 
     let system_stride = system_stride(dim);
     let system = system.at_least(dim * system_stride);

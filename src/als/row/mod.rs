@@ -14,9 +14,9 @@ mod primal;
 mod problem;
 mod solve;
 
-pub(crate) use conjugate::GatherRows;
-pub(crate) use problem::{Base, RowMethod, RowProblem, RowReport, Rows, exact_method};
-pub(crate) use solve::{RowScratch, improve_row, solve_row};
+pub(crate) use conjugate::{GatherRows, StepLimits};
+pub(crate) use problem::{Base, RowMethod, RowProblem, RowReport, Rows};
+pub(crate) use solve::{RowScratch, improve_row, solve_directly, solve_row};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
+use super::conjugate::AHEAD;
 use super::solve::{F32_ROUNDING, MAX_ROUNDING, PIVOT_FLOOR, fill_scale};
 use super::{Base, RowProblem, RowScratch, Rows};
 use crate::als::Pair;
@@ -113,6 +114,7 @@ fn gather<S: Simd, R: Rows>(
     let dim = scale.len();
     share.fill(0.0);
     for (j, (pair, scaled)) in pairs.iter().zip(scaled.chunks_exact_mut(dim)).enumerate() {
+        rows.prefetch(first + j + AHEAD);
         let row = rows.row(first + j);
         let weight = f32x16::splat(simd, pair.confidence().sqrt());
         let preference = f32x16::splat(simd, pair.weighted_preference());

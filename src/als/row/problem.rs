@@ -6,6 +6,9 @@ use crate::als::Pair;
 pub(crate) trait Rows {
     /// The factors of the j-th observed row, with their padding.
     fn row(&self, j: usize) -> &[f32];
+
+    /// Asks memory for the j-th observed row; beyond the last, for one that is observed next, if that is known.
+    fn prefetch(&self, _j: usize) {}
 }
 
 /// The part of the matrix that all rows share: the Gramian of the fixed side, weighted.
@@ -31,39 +34,24 @@ pub(crate) struct RowProblem<'a, R> {
     pub(crate) prior: Option<&'a [f32]>,
 }
 
-/// How to solve it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How to solve it by elimination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowMethod {
-    /// Through the n × n matrix of the observed rows (Woodbury's identity). Exact.
+    /// Through the n × n matrix of the observed rows (Woodbury's identity).
     Dual,
-    /// Through the k × k matrix. Exact.
+    /// Through the k × k matrix.
     Primal,
-    /// By conjugate gradients preconditioned by the base, from what `out` holds.
-    ///
-    /// Stops when no score `v·x` can be off by more than `tolerance · √(vᵀD⁻¹v)`, where D is the diagonal of
-    /// base plus regularization, or after `max_steps`.
-    ConjugateGradient {
-        /// The most steps to take.
-        max_steps: u32,
-        /// What `√(rᵀD⁻¹r)` of the residual r should fall below.
-        tolerance: f32,
-    },
 }
 
 /// What a solve tells beside the solution.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RowReport {
     /// Steps that conjugate gradients took.
     pub(crate) steps: u32,
     /// `√(rᵀD⁻¹r)` where conjugate gradients stopped; 0 for exact methods.
     pub(crate) residual: f32,
+    /// Whether that is as little as was asked; true for exact methods.
+    pub(crate) converged: bool,
     /// Whether f32 was not enough and the system was solved in f64.
     pub(crate) double_precision: bool,
-}
-
-/// The faster exact method for `n_observed` rows of `n_factors`; both are equally right. A pure function of
-/// the two, so that everybody who solves a row gets the same bytes.
-pub(crate) fn exact_method(n_observed: usize, n_factors: usize) -> RowMethod {
-    // Measured at k = 16 to 256 on AVX-512: the two cross at n = k every time.
-    if n_observed <= n_factors { RowMethod::Dual } else { RowMethod::Primal }
 }

@@ -2,7 +2,7 @@
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch, f32x16};
 
-use super::conjugate::{GatherRows, solve_conjugate};
+use super::conjugate::{GatherRows, StepLimits, solve_conjugate};
 use super::double::solve_double;
 use super::dual::solve_dual;
 use super::primal::solve_primal;
@@ -35,10 +35,33 @@ pub(crate) struct RowScratch {
     pub(super) double: Vec<f64>,
 }
 
-/// Solves `problem` into `out`, which has the stride of its rows.
+/// Solves `problem` into `out`, which has the stride of its rows, from a cold start, by whatever is fastest. A pure
+/// function of the problem, so that everybody who solves it gets the same bytes.
 ///
 /// The result is finite if all inputs are and no square overflows f32; callers check where it matters.
 pub(crate) fn solve_row<R: Rows>(
+    path: SimdPath,
+    problem: &RowProblem<'_, R>,
+    scratch: &mut RowScratch,
+    out: &mut [f32],
+) -> RowReport {
+    let costs = Costs::of(problem, out.len());
+    if costs.is_worth_steps() {
+        match problem.prior {
+            Some(prior) => out.copy_from_slice(prior),
+            None => out.fill(0.0),
+        }
+        let limits = StepLimits::exact(costs.steps_of_direct());
+        let report = improve_row(path, problem, limits, scratch, out);
+        if report.converged {
+            return report;
+        }
+    }
+    solve_directly(path, problem, costs.direct_method(), scratch, out)
+}
+
+/// Solves `problem` by elimination.
+pub(crate) fn solve_directly<R: Rows>(
     path: SimdPath,
     problem: &RowProblem<'_, R>,
     method: RowMethod,
@@ -52,34 +75,62 @@ pub(crate) fn solve_row<R: Rows>(
     let solved = match method {
         RowMethod::Dual => dispatch!(path.level(), simd => solve_dual(simd, problem, scratch, out)),
         RowMethod::Primal => dispatch!(path.level(), simd => solve_primal(simd, problem, scratch, out)),
-        RowMethod::ConjugateGradient { max_steps, tolerance } => {
-            return improve_row(path, problem, max_steps, tolerance, scratch, out);
-        }
     };
     if !solved {
         solve_double(problem, method, &mut scratch.double, out);
     }
-    RowReport { double_precision: !solved, ..RowReport::default() }
+    RowReport { steps: 0, residual: 0.0, converged: true, double_precision: !solved }
 }
 
-/// Reads one float of each cache line of a row, which asks memory for the others.
-#[expect(clippy::inline_always, reason = "a few loads between others")]
-#[inline(always)]
-pub(super) fn touch_row(row: &[f32]) -> u32 {
-    row.iter().step_by(LANES).fold(0, |all, value| all ^ value.to_bits())
-}
-
-/// Improves `out` by conjugate gradients, as [`RowMethod::ConjugateGradient`] says, with rows that are only to be had
-/// by copying.
+/// Improves `out` by conjugate gradients, with rows that are only to be had by copying.
 pub(crate) fn improve_row<R: GatherRows>(
     path: SimdPath,
     problem: &RowProblem<'_, R>,
-    max_steps: u32,
-    tolerance: f32,
+    limits: StepLimits,
     scratch: &mut RowScratch,
     out: &mut [f32],
 ) -> RowReport {
-    dispatch!(path.level(), simd => solve_conjugate(simd, problem, max_steps, tolerance, scratch, out))
+    dispatch!(path.level(), simd => solve_conjugate(simd, problem, limits, scratch, out))
+}
+
+/// What the methods cost, in multiplications.
+#[derive(Debug, Clone, Copy)]
+struct Costs {
+    dual: Option<usize>,
+    primal: usize,
+    step: usize,
+}
+
+impl Costs {
+    /// Steps that a row usually takes to the end.
+    const USUAL_STEPS: usize = 8;
+
+    fn of<R>(problem: &RowProblem<'_, R>, k: usize) -> Self {
+        let n = problem.pairs.len();
+        let (dual, base) = match problem.base {
+            Base::Diagonal(_) => (Some(n * n * k / 2 + n * n * n / 6), 10 * k),
+            Base::Dense(_) => (None, k * k),
+        };
+        Self { dual, primal: n * k * k / 2 + k * k * k / 6, step: 2 * n * k + base }
+    }
+
+    fn is_worth_steps(self) -> bool {
+        self.steps_of_direct() > Self::USUAL_STEPS
+    }
+
+    /// After how many steps the other method would have been done.
+    fn steps_of_direct(self) -> usize {
+        self.dual.unwrap_or(usize::MAX).min(self.primal) / self.step
+    }
+
+    /// The faster of the two; both are equally right.
+    fn direct_method(self) -> RowMethod {
+        match self.dual {
+            // The two cross at n = k.
+            Some(dual) if dual <= self.primal => RowMethod::Dual,
+            Some(_) | None => RowMethod::Primal,
+        }
+    }
 }
 
 /// Fills `scale` with D^-½, where D is the diagonal of base plus regularization.

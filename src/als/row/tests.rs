@@ -95,14 +95,14 @@ impl World {
         }
     }
 
-    fn solve_on(&self, path: SimdPath, method: RowMethod) -> (Vec<f32>, RowReport) {
+    fn solve_on(&self, path: SimdPath, method: Method) -> (Vec<f32>, RowReport) {
         let mut out = AlignedVec::zeros(stride_of(self.k));
-        let report = solve_row(path, &self.problem(), method, &mut RowScratch::default(), &mut out);
+        let report = solve_by(method, path, &self.problem(), &mut RowScratch::default(), &mut out);
         assert!(out[self.k..].iter().all(|&padding| padding == 0.0), "the padding stays zero");
         (out[..self.k].to_vec(), report)
     }
 
-    fn solve(&self, method: RowMethod) -> (Vec<f32>, RowReport) {
+    fn solve(&self, method: Method) -> (Vec<f32>, RowReport) {
         self.solve_on(SimdPath::detect(), method)
     }
 
@@ -197,8 +197,41 @@ fn gauss(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     right
 }
 
-const EXACT: [RowMethod; 2] = [RowMethod::Dual, RowMethod::Primal];
-const CONJUGATE: RowMethod = RowMethod::ConjugateGradient { max_steps: 200, tolerance: 1e-6 };
+/// How a row is solved.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    /// As everybody outside solves it.
+    Chosen,
+    Direct(RowMethod),
+    Steps(StepLimits),
+}
+
+const DUAL: Method = Method::Direct(RowMethod::Dual);
+const PRIMAL: Method = Method::Direct(RowMethod::Primal);
+const EXACT: [Method; 3] = [DUAL, PRIMAL, Method::Chosen];
+
+fn steps(max_steps: u32, tolerance: f32) -> Method {
+    Method::Steps(StepLimits::approximate(max_steps, tolerance, 1.0))
+}
+
+/// Steps to the end.
+fn conjugate() -> Method {
+    steps(200, 1e-6)
+}
+
+fn solve_by(
+    method: Method,
+    path: SimdPath,
+    problem: &RowProblem<'_, Stored>,
+    scratch: &mut RowScratch,
+    out: &mut [f32],
+) -> RowReport {
+    match method {
+        Method::Chosen => solve_row(path, problem, scratch, out),
+        Method::Direct(method) => solve_directly(path, problem, method, scratch, out),
+        Method::Steps(limits) => improve_row(path, problem, limits, scratch, out),
+    }
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -227,7 +260,7 @@ proptest! {
             let (error, bound) = (world.error(&solution), 2e-6 + 3.0 * f64::from(f32::EPSILON) * world.condition());
             prop_assert!(error < bound, "{method:?}: {error:e} against {bound:e}");
         }
-        let (solution, report) = world.solve(CONJUGATE);
+        let (solution, report) = world.solve(conjugate());
         let (error, bound) = (world.error(&solution), 1e-5 * world.condition());
         prop_assert!(error < bound, "{error:e} against {bound:e}, {report:?}");
     }
@@ -235,7 +268,7 @@ proptest! {
     #[test]
     fn a_dense_base_agrees_with_a_dense_solve(n in 0_usize..90, k in 1_usize..70, seed: u64) {
         let world = World::random(n, k, 1.0, 0.5, seed).with_prior(seed ^ 1).with_dense_base(seed ^ 2);
-        for method in [RowMethod::Dual, RowMethod::Primal, CONJUGATE] {
+        for method in [DUAL, PRIMAL, Method::Chosen, conjugate()] {
             let (solution, _) = world.solve(method);
             let error = world.error(&solution);
             prop_assert!(error < 1e-4, "{method:?}: {error:e}");
@@ -249,8 +282,8 @@ fn typical_rows_are_solved_to_a_few_units_of_f32() {
     let (mut dual, mut primal) = (0.0_f64, 0.0_f64);
     for seed in 0..20 {
         let world = World::random(40, 64, 0.1, 0.5, seed);
-        dual = dual.max(world.error(&world.solve(RowMethod::Dual).0));
-        primal = primal.max(world.error(&world.solve(RowMethod::Primal).0));
+        dual = dual.max(world.error(&world.solve(DUAL).0));
+        primal = primal.max(world.error(&world.solve(PRIMAL).0));
     }
     assert!(dual < 3e-6 && primal < 4e-5, "dual {dual:e}, primal {primal:e}");
 }
@@ -317,7 +350,7 @@ fn identical_rows_count_as_one_with_their_summed_weight() {
 fn rows_of_zeros_change_nothing() {
     let mut world = World::random(10, 20, 0.1, 0.5, 6).with_prior(6);
     world.rows.values.fill(0.0);
-    for method in [RowMethod::Dual, RowMethod::Primal, CONJUGATE] {
+    for method in [DUAL, PRIMAL, Method::Chosen, conjugate()] {
         let (solution, _) = world.solve(method);
         assert!(world.error(&solution) < 1e-6, "{method:?}");
     }
@@ -327,7 +360,7 @@ fn rows_of_zeros_change_nothing() {
 fn without_events_the_prior_is_shrunk_in_closed_form() {
     let world = World::random(0, 20, 0.1, 0.5, 7).with_prior(7);
     let prior = world.prior.as_ref().expect("given");
-    for method in [exact_method(0, 20), RowMethod::Primal, CONJUGATE] {
+    for method in [DUAL, PRIMAL, Method::Chosen, conjugate()] {
         let (solution, _) = world.solve(method);
         for ((x, mean), base) in solution.iter().zip(&**prior).zip(&*world.base) {
             // λμ / (a0·g + λ), to a few roundings.
@@ -342,7 +375,7 @@ fn a_pair_without_confidence_still_pulls_by_its_preference() {
     world.pairs[0] = Pair::from_hu_koren_volinsky(1.0).expect("at least 1");
     world.pairs[4] = Pair::from_hu_koren_volinsky(-1.0).expect("at least 1");
     world.pairs[8] = Pair::from_hu_koren_volinsky(1.0).expect("at least 1");
-    for method in [RowMethod::Dual, RowMethod::Primal, CONJUGATE] {
+    for method in [DUAL, PRIMAL, Method::Chosen, conjugate()] {
         let (solution, _) = world.solve(method);
         let error = world.error(&solution);
         assert!(error < 1e-5, "{method:?}: {error:e}");
@@ -352,7 +385,7 @@ fn a_pair_without_confidence_still_pulls_by_its_preference() {
 #[test]
 fn fifty_thousand_observed_rows_lose_no_precision() {
     let world = World::random(50_000, 32, 0.1, 0.5, 10).with_prior(10);
-    let (solution, _) = world.solve(exact_method(50_000, 32));
+    let (solution, _) = world.solve(Method::Chosen);
     let error = world.error(&solution);
     // Sums of 50,000 f32 terms in blocks of 64: some 800 roundings of 6e-8 in a row.
     assert!(error < 5e-5, "{error:e}");
@@ -360,14 +393,13 @@ fn fifty_thousand_observed_rows_lose_no_precision() {
 
 #[test]
 fn every_path_gives_the_same_bytes() {
-    let steps = RowMethod::ConjugateGradient { max_steps: 3, tolerance: 0.0 };
     for (n, k) in [(1, 1), (7, 16), (20, 40), (64, 64), (65, 64), (150, 33)] {
         for dense in [false, true] {
             let mut world = World::random(n, k, 0.1, 0.2, 11).with_prior(11);
             if dense {
                 world = world.with_dense_base(12);
             }
-            for method in [RowMethod::Dual, RowMethod::Primal, steps] {
+            for method in [DUAL, PRIMAL, Method::Chosen, steps(3, 0.0)] {
                 let (expected, _) = world.solve_on(SimdPath::portable(), method);
                 for path in SimdPath::available() {
                     let (got, _) = world.solve_on(path, method);
@@ -384,10 +416,10 @@ fn a_used_scratch_changes_nothing() {
     let mut scratch = RowScratch::default();
     let worlds = [(80, 64), (3, 64), (30, 17), (5, 64), (200, 17)]
         .map(|(n, k)| World::random(n, k, 0.1, 0.2, 12).with_prior(13));
-    for method in [RowMethod::Dual, RowMethod::Primal, CONJUGATE] {
+    for method in [DUAL, PRIMAL, Method::Chosen, conjugate()] {
         for world in &worlds {
             let mut out = AlignedVec::zeros(stride_of(world.k));
-            solve_row(SimdPath::detect(), &world.problem(), method, &mut scratch, &mut out);
+            solve_by(method, SimdPath::detect(), &world.problem(), &mut scratch, &mut out);
             assert_eq!(out[..world.k], world.solve(method).0, "{method:?}");
         }
     }
@@ -397,10 +429,9 @@ fn a_used_scratch_changes_nothing() {
 fn conjugate_gradients_start_where_they_are_told_and_stop_when_near() {
     let world = World::random(30, 32, 0.1, 0.5, 14);
     let mut out = AlignedVec::zeros(stride_of(32));
-    out[..32].copy_from_slice(&world.solve(RowMethod::Dual).0);
-    let method = RowMethod::ConjugateGradient { max_steps: 50, tolerance: 1e-3 };
-    let report =
-        solve_row(SimdPath::detect(), &world.problem(), method, &mut RowScratch::default(), &mut out);
+    out[..32].copy_from_slice(&world.solve(DUAL).0);
+    let method = steps(50, 1e-3);
+    let report = solve_by(method, SimdPath::detect(), &world.problem(), &mut RowScratch::default(), &mut out);
     assert_eq!(report.steps, 0, "the solution is near the solution");
     let (_, cold) = world.solve(method);
     assert!(cold.steps > 0 && cold.residual < 1e-3);
@@ -413,7 +444,7 @@ fn the_residual_bounds_the_error_of_every_score() {
         let (matrix, right) = world.normal_equations();
         let truth = gauss(matrix, right);
         for max_steps in [1, 2, 4] {
-            let (x, report) = world.solve(RowMethod::ConjugateGradient { max_steps, tolerance: 0.0 });
+            let (x, report) = world.solve(steps(max_steps, 0.0));
             for j in 0..40 {
                 let v = world.rows.row(j);
                 let (mut off, mut uncertainty) = (0.0, 0.0);
@@ -426,5 +457,38 @@ fn the_residual_bounds_the_error_of_every_score() {
                 assert!(off.abs() <= bound, "{max_steps} steps: {off} against {bound}");
             }
         }
+    }
+}
+
+#[test]
+fn rows_are_stepped_to_the_end_where_that_is_sooner_and_eliminated_where_it_is_not() {
+    // A tenth of what the base weighs: a few directions stand out a little.
+    let light = World::random(60, 64, 20.0, 0.5, 3).with_confidences(|_| 0.1);
+    let (solution, report) = light.solve(Method::Chosen);
+    assert!((2..20).contains(&report.steps) && report.converged, "{report:?}");
+    assert!(light.error(&solution) < 1e-5);
+
+    let short = World::random(3, 64, 20.0, 0.5, 3);
+    assert_eq!(short.solve(Method::Chosen).1.steps, 0, "three rows are eliminated before one step is done");
+
+    // One row as heavy as this is found in a step or two, and everything else would drown in its rounding.
+    let heavy = World::random(60, 64, 20.0, 0.5, 3).with_confidences(|j| if j == 7 { 1e6 } else { 0.1 });
+    let (solution, report) = heavy.solve(Method::Chosen);
+    assert_eq!(report.steps, 0, "{report:?}");
+    assert!(heavy.energy_error(&solution) < 1e-3);
+}
+
+#[test]
+fn going_further_than_the_solution_is_going_further_from_the_start() {
+    let world = World::random(30, 32, 0.1, 0.5, 14);
+    let solved = |reach| {
+        let mut out = AlignedVec::zeros(stride_of(32));
+        out.fill(0.01);
+        let limits = StepLimits::approximate(40, 1e-4, reach);
+        improve_row(SimdPath::detect(), &world.problem(), limits, &mut RowScratch::default(), &mut out);
+        out[..32].to_vec()
+    };
+    for (far, near) in solved(1.5).into_iter().zip(solved(1.0)) {
+        assert!((far - (0.01 + 1.5 * (near - 0.01))).abs() < 1e-5, "{far} against {near}");
     }
 }

@@ -1,68 +1,62 @@
-//! Rows in 16-bit integers with a scale.
+//! Rows in 8-bit integers with a scale: for where they lie all over memory, and a cache line is what they cost.
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
 use fearless_simd::{
-    Simd, SimdBase, SimdCvtFloat, SimdCvtTruncate, SimdNarrow, SimdWiden, f32x16, i16x32, i32x16,
+    Simd, SimdBase, SimdCvtFloat, SimdCvtTruncate, SimdNarrow, SimdWiden, f32x16, i8x64, i32x16,
 };
 
 use super::LANES;
 use super::dot::{load, store};
 
-/// A cache line of 16-bit codes.
+/// A cache line of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, align(64))]
-pub(crate) struct HalfLine([i16; HalfLine::LEN]);
+pub(crate) struct RowLine([i8; RowLine::LEN]);
 
-impl HalfLine {
+impl RowLine {
     /// Codes of a line.
-    pub(crate) const LEN: usize = 32;
+    pub(crate) const LEN: usize = 64;
     /// Nothing.
     pub(crate) const ZERO: Self = Self([0; Self::LEN]);
-    /// Reads something of the line, so that the rest is on its way.
-    #[inline(always)]
-    pub(crate) fn touch(&self) -> u32 {
-        u32::from(self.0[0].cast_unsigned())
-    }
 
     /// The largest code.
-    const MAX_CODE: f32 = 32_767.0;
+    const MAX_CODE: f32 = 127.0;
 }
 
 /// Codes `row` and returns the scale: each element is its code times that, within half a scale. Its length is a
 /// multiple of [`LANES`].
 #[inline(always)]
-pub(crate) fn encode_half<S: Simd>(simd: S, row: &[f32], lines: &mut [HalfLine]) -> f32 {
+pub(crate) fn encode_row<S: Simd>(simd: S, row: &[f32], lines: &mut [RowLine]) -> f32 {
     /// What pushes the fraction of an f32 out of its mantissa: rounding to the nearest integer.
     const ROUNDER: f32 = 12_582_912.0;
     let mut largest = f32x16::splat(simd, 0.0);
     for at in (0..row.len()).step_by(LANES) {
         largest = largest.max(load(simd, row, at).abs());
     }
-    let scale = largest.reduce_max() / HalfLine::MAX_CODE;
+    let scale = largest.reduce_max() / RowLine::MAX_CODE;
     let inverse = f32x16::splat(simd, if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 });
     let rounder = f32x16::splat(simd, ROUNDER);
-    let code = |values: &[f32], at: usize| {
-        if at >= values.len() {
-            return i32x16::splat(simd, 0);
+    for (line, values) in lines.iter_mut().zip(row.chunks(RowLine::LEN)) {
+        let mut codes = [i32x16::splat(simd, 0); RowLine::LEN / LANES];
+        for (i, codes) in codes.iter_mut().enumerate().take(values.len() / LANES) {
+            *codes = i32x16::truncate_from((load(simd, values, i * LANES) * inverse + rounder) - rounder);
         }
-        i32x16::truncate_from((load(simd, values, at) * inverse + rounder) - rounder)
-    };
-    for (line, values) in lines.iter_mut().zip(row.chunks(HalfLine::LEN)) {
-        code(values, 0).narrow(code(values, LANES)).store_slice(&mut line.0);
+        let [a, b, c, d] = codes;
+        a.narrow(b).narrow(c.narrow(d)).store_slice(&mut line.0);
     }
     scale
 }
 
 /// Writes the row that `lines` and `scale` are the codes of. Its length is a multiple of [`LANES`].
 #[inline(always)]
-pub(crate) fn load_half<S: Simd>(simd: S, lines: &[HalfLine], scale: f32, row: &mut [f32]) {
+pub(crate) fn decode_row<S: Simd>(simd: S, lines: &[RowLine], scale: f32, row: &mut [f32]) {
     let scale = f32x16::splat(simd, scale);
-    for (line, row) in lines.iter().zip(row.chunks_mut(HalfLine::LEN)) {
-        let (low, high) = i16x32::from_slice(simd, &line.0).widen();
-        store(f32x16::float_from(low) * scale, row, 0);
-        if row.len() > LANES {
-            store(f32x16::float_from(high) * scale, row, LANES);
+    for (line, row) in lines.iter().zip(row.chunks_mut(RowLine::LEN)) {
+        let (low, high) = i8x64::from_slice(simd, &line.0).widen();
+        let ((a, b), (c, d)) = (low.widen(), high.widen());
+        for (codes, row) in [a, b, c, d].into_iter().zip(row.chunks_exact_mut(LANES)) {
+            store(f32x16::float_from(codes) * scale, row, 0);
         }
     }
 }
@@ -80,11 +74,11 @@ mod tests {
         for (len, size) in [(16_usize, 1.0), (32, 1e-20), (48, 1e20), (64, 0.0), (128, 1e-44)] {
             let row: Vec<f32> = (0..len).map(|_| rounded(size * random.normal())).collect();
             let coded = |path: SimdPath| {
-                let mut lines = vec![HalfLine::ZERO; len.div_ceil(HalfLine::LEN)];
+                let mut lines = vec![RowLine::ZERO; len.div_ceil(RowLine::LEN)];
                 let mut back = vec![f32::NAN; len];
                 let scale = dispatch!(path.level(), simd => {
-                    let scale = encode_half(simd, &row, &mut lines);
-                    load_half(simd, &lines, scale, &mut back);
+                    let scale = encode_row(simd, &row, &mut lines);
+                    decode_row(simd, &lines, scale, &mut back);
                     scale
                 });
                 (scale, back)
