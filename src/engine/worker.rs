@@ -17,8 +17,12 @@ use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, SweepReport, TrainingError};
 
-/// Events folded in and published together at most: some tens of milliseconds of solves.
-const MAX_BATCH: usize = 2_048;
+/// Events folded in and published together at most, a fifth of a second's work. Only a queue that has grown fills one, and
+/// everybody in it is solved once, however much they did.
+const MAX_BATCH: usize = 32_768;
+/// For as many events some users are brought into a new generation, and some items solved: so neither starves while
+/// batches are long.
+const EVENTS_A_ROUND: usize = 2_048;
 /// How often an idle writer looks whether its policy wants a sweep.
 const IDLE_TICK: Duration = Duration::from_millis(250);
 
@@ -50,6 +54,8 @@ pub(super) struct Worker {
     checkpoint_sender: Sender<Result<CheckpointReport, CheckpointError>>,
     /// Receipts and send times of the events of this batch.
     batch: Vec<(Instant, Option<Completer>, Outcome)>,
+    /// Events taken since what is due between batches was done.
+    events_since_tick: usize,
 }
 
 impl Worker {
@@ -78,6 +84,7 @@ impl Worker {
             checkpoints,
             checkpoint_sender,
             batch: Vec::new(),
+            events_since_tick: 0,
         }
     }
 
@@ -124,6 +131,7 @@ impl Worker {
         while let Some(queued) = next.take() {
             match queued {
                 Queued::One(Incoming { interaction, sent_at, receipt }) => {
+                    self.events_since_tick += 1;
                     let outcome = self.writer.apply(&interaction, Solve::Now);
                     self.batch.push((sent_at, receipt, outcome));
                     if self.may_take_more() {
@@ -206,14 +214,17 @@ impl Worker {
 
     /// What is done between batches.
     fn tick(&mut self) {
-        if !self.writer.to_refold.is_empty() {
-            self.writer.refold_some();
-        }
-        if self.writer.may_fold_items() {
-            if self.writer.item_batch_is_due() {
-                self.writer.begin_item_batch();
+        let n_rounds = 1 + std::mem::take(&mut self.events_since_tick) / EVENTS_A_ROUND;
+        for _ in 0..n_rounds {
+            if !self.writer.to_refold.is_empty() {
+                self.writer.refold_some();
             }
-            self.writer.fold_some_items();
+            if self.writer.may_fold_items() {
+                if self.writer.item_batch_is_due() {
+                    self.writer.begin_item_batch();
+                }
+                self.writer.fold_some_items();
+            }
         }
         if let Some(failure) = &self.writer.journal_failure {
             for call in self.checkpoint_calls.drain(..) {
