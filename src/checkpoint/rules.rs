@@ -28,7 +28,7 @@ pub(super) fn cells(cells: &[Cell], n_items: u32) -> Result<(), Unsound> {
 
 pub(super) fn recent(recent: &Recent, n_items: u32) -> Result<(), Unsound> {
     let mut events = recent.standing().iter().chain(recent.ring());
-    ensure(events.all(|event| event.fact.item.get() < n_items), "the item of a recent event")
+    ensure(events.all(|event| event.item().get() < n_items), "the item of a recent event")
 }
 
 pub(super) fn seq(seq: EventSeq, latest: EventSeq, what: &'static str) -> Result<(), Unsound> {

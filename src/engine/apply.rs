@@ -1,6 +1,7 @@
 //! Events into histories.
 
 use super::builder::CatalogueMode;
+use super::queue::RowsAtSending;
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::ingest::{EventFacts, Interaction};
@@ -26,7 +27,7 @@ pub(super) struct Accepted {
 
 impl Writer {
     /// Learns one event into a draft. Its effect is published by the next [`publish`](Self::publish).
-    pub(super) fn apply(&mut self, interaction: &Interaction, solve: Solve) -> Outcome {
+    pub(super) fn apply(&mut self, interaction: &Interaction, rows: RowsAtSending, solve: Solve) -> Outcome {
         if let Err(refusal) = self.check_writable() {
             return self.refuse(refusal);
         }
@@ -35,7 +36,7 @@ impl Writer {
             self.meters.duplicates.add(1);
             return Outcome::Duplicate;
         }
-        match self.accept(interaction) {
+        match self.accept(interaction, rows) {
             Ok(accepted) => {
                 self.log_event(interaction, accepted.signal, solve);
                 self.meters.applied.add(1);
@@ -51,12 +52,18 @@ impl Writer {
     }
 
     /// Whether anything refuses the event; asks the weigher. Changes nothing.
-    fn accept(&self, interaction: &Interaction) -> Result<Accepted, Refusal> {
+    fn accept(&self, interaction: &Interaction, rows: RowsAtSending) -> Result<Accepted, Refusal> {
         let event = interaction.event();
         match event.action() {
             Action::Do(kind) => {
-                let user = self.find_user(event.user())?;
-                let item = self.find_item(event.item())?;
+                let user = match rows.user.filter(|&row| self.shared.user_ids.has_key(row)) {
+                    Some(row) => Row::Known(UserIdx::new(row)),
+                    None => self.find_user(event.user())?,
+                };
+                let item = match rows.item.filter(|&row| self.shared.item_ids.has_key(row)) {
+                    Some(row) => Row::Known(ItemIdx::new(row)),
+                    None => self.find_item(event.item())?,
+                };
                 self.check_bytes(user, item)?;
                 let signal = self.weigh(interaction, kind)?;
                 self.check_action(kind)?;
@@ -144,7 +151,7 @@ impl Writer {
     ) {
         let action = self.actions.code(kind).expect("an accepted event has a known action");
         let fact = Fact { item, at: interaction.at(), signal, day_part: interaction.day_part() };
-        let raw = RawEvent { fact, action, is_statement: kind.is_statement() };
+        let raw = RawEvent::new(fact, action, kind.is_statement());
         let decay = self.settings.learning.weighing.decay;
         let limits = self.user_limits();
         let change = self.drafts.edit(user, &self.shared, solve).add(raw, limits, decay);
@@ -273,4 +280,53 @@ impl Writer {
 pub(super) fn n_bytes_of_id(len_bytes: usize) -> u64 {
     const FIXED: usize = 64;
     (FIXED + len_bytes) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::ManualEngine;
+    use crate::ingest::Admission;
+    use crate::types::Event;
+
+    /// Applies `event` as if its ids had had `rows` when it was sent.
+    fn apply_with(
+        engine: &mut ManualEngine,
+        admission: &Admission,
+        event: Event,
+        rows: RowsAtSending,
+    ) -> Outcome {
+        let interaction = admission.admit(event).expect("well formed");
+        engine.writer.apply(&interaction, rows, Solve::Now)
+    }
+
+    #[test]
+    fn ids_forgotten_on_the_way_through_the_queue_come_back_as_new_ones() {
+        let mut engine = ManualEngine::builder().open_manual().expect("usable settings");
+        let admission = engine.admission.clone();
+        let play = || Event::listen("ana", "portishead");
+        engine.apply(play()).expect("well formed");
+        engine.apply(Event::listen("ben", "tricky")).expect("well formed");
+        engine.pump();
+        let shared = Arc::clone(&engine.writer.shared);
+        let rows = RowsAtSending {
+            user: shared.user_ids.get(&"ana".into()),
+            item: shared.item_ids.get(&"portishead".into()),
+        };
+        assert_eq!((rows.user, rows.item), (Some(0), Some(0)));
+        assert!(matches!(apply_with(&mut engine, &admission, play(), rows), Outcome::Applied(_)));
+        engine.pump();
+        assert_eq!(shared.user_ids.len(), 2, "the rows were right");
+
+        engine.forget_user("ana");
+        engine.forget_item("portishead");
+        assert!(matches!(apply_with(&mut engine, &admission, play(), rows), Outcome::Applied(_)));
+        engine.pump();
+        assert_eq!(shared.user_ids.get(&"ana".into()), Some(2));
+        assert_eq!(shared.item_ids.get(&"portishead".into()), Some(2));
+        let history = engine.reader().view().user("ana").history();
+        assert_eq!(history.iter().map(|entry| entry.events).collect::<Vec<_>>(), [1]);
+    }
 }

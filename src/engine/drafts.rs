@@ -35,7 +35,7 @@ impl Drafts {
     pub(super) fn edit(&mut self, user: UserIdx, shared: &Shared, solve: Solve) -> &mut UserState {
         let at = *self.position.entry(user).or_insert_with(|| {
             let published = shared.user(user);
-            let state = published.map(|state| state.without_vector()).unwrap_or_default();
+            let state = published.map(|state| state.draft()).unwrap_or_default();
             self.states.push(Draft { user, state, solve });
             self.states.len() - 1
         });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
 use crate::journal::Record;
-use crate::kernel::AlignedVec;
-use crate::model::{Generation, ItemSide, Shared, is_usable};
+use crate::kernel::{AlignedVec, prefetch};
+use crate::model::{Generation, ItemSide, Shared, UserState, is_usable};
 use crate::types::{ItemIdx, UserIdx};
 
 /// Listeners of a newly solved item who are solved anew with it; more would be an established item.
@@ -163,8 +163,14 @@ impl ItemScratch {
         self.rows.clear();
         self.pairs.clear();
         let Some(side) = &generation.users else { return };
-        for &user in listeners {
-            let Some(state) = shared.user(user) else { continue };
+        let ask = |user, state: &UserState| {
+            state.history.prefetch();
+            if let Some(vector) = generation.vector_at_hand(user, state) {
+                prefetch(vector);
+            }
+        };
+        for (user, state) in shared.states(listeners, ask) {
+            let Some(state) = state else { continue };
             let (Some(cell), Some(vector)) =
                 (state.history.cell(item), generation.vector_at_hand(user, &state))
             else {

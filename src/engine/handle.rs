@@ -212,7 +212,13 @@ impl Engine {
     pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
         let (stop, stopped) = bounded(1);
         let sessions = writer.session_maker(admission.clone());
-        let (sender, reading) = queue::bounded(admission, capacity, stopped.clone(), writer.journal_state());
+        let (sender, reading) = queue::bounded(
+            admission,
+            capacity,
+            stopped.clone(),
+            writer.journal_state(),
+            Arc::clone(&writer.shared),
+        );
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));

@@ -8,6 +8,7 @@ use super::checkpoints::CheckpointJob;
 use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
+use super::queue::RowsAtSending;
 use super::session::PrivateSession;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport, StateDigest};
@@ -37,7 +38,7 @@ use crate::types::{Event, ItemId, UserId};
 #[derive(Debug)]
 pub struct ManualEngine {
     pub(super) writer: Writer,
-    admission: Admission,
+    pub(super) admission: Admission,
 }
 
 impl ManualEngine {
@@ -56,7 +57,7 @@ impl ManualEngine {
     /// [`InvalidEvent`], with the event, if it is not well formed.
     pub fn apply(&mut self, event: Event) -> Result<Outcome, Box<InvalidEvent>> {
         let interaction = self.admission.admit(event)?;
-        Ok(self.writer.apply(&interaction, Solve::Now))
+        Ok(self.writer.apply(&interaction, RowsAtSending::default(), Solve::Now))
     }
 
     /// Solves and publishes every user changed since the last call. New and grown items are solved with it
@@ -176,7 +177,7 @@ impl ManualEngine {
         let mut report = ImportReport::default();
         for (place, event) in (0..).zip(events) {
             if let Some(interaction) = report.admit(place, event, &self.admission) {
-                let outcome = self.writer.apply(&interaction, Solve::OnRead);
+                let outcome = self.writer.apply(&interaction, RowsAtSending::default(), Solve::OnRead);
                 report.count(outcome);
             }
             if place % CHUNK as u64 == 0 {

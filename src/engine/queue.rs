@@ -13,7 +13,7 @@ use super::handle::EngineError;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::journal::Flush;
-use crate::model::{Completer, Outcome, Receipt, Refusal};
+use crate::model::{Completer, Outcome, Receipt, Refusal, Shared};
 use crate::publish::Watermark;
 use crate::storage::Storage;
 use crate::training::{SweepReport, TrainingError};
@@ -23,8 +23,19 @@ use crate::types::{Event, ItemId};
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub(super) interaction: Interaction,
+    pub(super) rows: RowsAtSending,
     pub(super) sent_at: Instant,
     pub(super) receipt: Option<Completer>,
+}
+
+/// The rows that an event's ids had when it was sent, if they had any: looked up on the sender's thread, to spare
+/// the writer, of whom there is one.
+///
+/// A row is never given to a second id, so one that still has an id has this one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RowsAtSending {
+    pub(super) user: Option<u32>,
+    pub(super) item: Option<u32>,
 }
 
 /// What travels in the queue. One queue for all keeps the order in which one thread sends.
@@ -75,11 +86,12 @@ pub(super) fn bounded(
     capacity: usize,
     stopped: channel::Receiver<Infallible>,
     journal: JournalState,
+    shared: Arc<Shared>,
 ) -> (EventSender, Reading) {
     let (queue, receiver) = channel::bounded(capacity);
     let putting = Arc::new(AtomicUsize::new(0));
     let reading = Reading { queue: receiver, putting: Arc::clone(&putting) };
-    (EventSender { queue, putting, stopped, journal, admission }, reading)
+    (EventSender { queue, putting, stopped, journal, admission, shared }, reading)
 }
 
 /// What a sender knows of the journal; nothing, in an engine that lives in memory alone.
@@ -150,6 +162,7 @@ pub struct EventSender {
     stopped: channel::Receiver<Infallible>,
     journal: JournalState,
     admission: Admission,
+    shared: Arc<Shared>,
 }
 
 /// Why [`EventSender::send`] did not take an event. It is handed back.
@@ -357,38 +370,57 @@ impl EventSender {
         match (self.queue.try_send(queued), wait) {
             (Ok(()), _) => Ok(()),
             (Err(channel::TrySendError::Disconnected(queued)), _) => Err(NotQueued::Stopped(queued)),
-            (Err(channel::TrySendError::Full(queued)), Wait::Not) => Err(NotQueued::Full(queued)),
             (Err(channel::TrySendError::Full(queued)), _) => self.put_when_there_is_room(queued, wait),
         }
     }
 
     /// Sleeps until there is room, the engine stops, or it has waited long enough.
+    ///
+    /// It looks again from time to time. To be woken for one place in a queue that is full again at once would cost
+    /// the writer and every sender a system call an event, just when there is no time to lose.
     #[expect(clippy::result_large_err, reason = "what is handed back is what was handed in")]
-    fn put_when_there_is_room(&self, queued: Queued, wait: Wait) -> Result<(), NotQueued> {
-        let mut select = channel::Select::new();
-        let room = select.send(&self.queue);
-        select.recv(&self.stopped);
-        let selected = match wait {
-            Wait::Not => select.try_select().ok(),
-            Wait::AtMost(timeout) => select.select_timeout(timeout).ok(),
-            Wait::UntilThereIsRoom => Some(select.select()),
+    fn put_when_there_is_room(&self, mut queued: Queued, wait: Wait) -> Result<(), NotQueued> {
+        let pause = self.pause();
+        let deadline = match wait {
+            Wait::Not => return Err(NotQueued::Full(queued)),
+            Wait::AtMost(timeout) => Instant::now().checked_add(timeout),
+            Wait::UntilThereIsRoom => None,
         };
-        match selected {
-            None => Err(NotQueued::Full(queued)),
-            Some(selected) if selected.index() == room => selected
-                .send(&self.queue, queued)
-                .map_err(|channel::SendError(queued)| NotQueued::Stopped(queued)),
-            Some(selected) => {
-                // Nothing is ever sent there: that it can be received from says that the other end is gone.
-                let _ = selected.recv(&self.stopped);
-                Err(NotQueued::Stopped(queued))
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            // Nothing is ever sent there: what can come is that the other end is gone.
+            match self.stopped.recv_timeout(left.map_or(pause, |left| left.min(pause))) {
+                Ok(never) => match never {},
+                Err(channel::RecvTimeoutError::Disconnected) => return Err(NotQueued::Stopped(queued)),
+                Err(channel::RecvTimeoutError::Timeout) => {}
             }
+            queued = match self.queue.try_send(queued) {
+                Ok(()) => return Ok(()),
+                Err(channel::TrySendError::Disconnected(queued)) => return Err(NotQueued::Stopped(queued)),
+                Err(channel::TrySendError::Full(queued)) if left.is_some_and(|left| left <= pause) => {
+                    return Err(NotQueued::Full(queued));
+                }
+                Err(channel::TrySendError::Full(queued)) => queued,
+            };
         }
+    }
+
+    /// How long to sleep while the queue is full: less than the writer takes for what is in it.
+    fn pause(&self) -> Duration {
+        const AN_EVENT: Duration = Duration::from_nanos(500);
+        const LONGEST: Duration = Duration::from_millis(1);
+        let events = self.queue.capacity().and_then(|capacity| u32::try_from(capacity).ok());
+        AN_EVENT.saturating_mul(events.unwrap_or(u32::MAX)).min(LONGEST)
     }
 
     fn queued(&self, event: Event, receipt: Option<Completer>) -> Result<Queued, Box<InvalidEvent>> {
         let interaction = self.admission.admit(event)?;
-        Ok(Queued::One(Incoming { interaction, sent_at: Instant::now(), receipt }))
+        let event = interaction.event();
+        let rows = RowsAtSending {
+            user: self.shared.user_ids.get(event.user()),
+            item: self.shared.item_ids.get(event.item()),
+        };
+        Ok(Queued::One(Incoming { interaction, rows, sent_at: Instant::now(), receipt }))
     }
 }
 

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use parking_lot::Mutex;
 
 use super::handle::ShutdownReport;
-use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading};
+use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::guard::fenced;
@@ -130,9 +130,9 @@ impl Worker {
         let mut next = Some(first);
         while let Some(queued) = next.take() {
             match queued {
-                Queued::One(Incoming { interaction, sent_at, receipt }) => {
+                Queued::One(Incoming { interaction, rows, sent_at, receipt }) => {
                     self.events_since_tick += 1;
-                    let outcome = self.writer.apply(&interaction, Solve::Now);
+                    let outcome = self.writer.apply(&interaction, rows, Solve::Now);
                     self.batch.push((sent_at, receipt, outcome));
                     if self.may_take_more() {
                         next = self.reading.queue.try_recv().ok();
@@ -141,8 +141,10 @@ impl Worker {
                 // Each of the others ends its batch: a long import would leave no time for anything else.
                 Queued::Bulk { interactions, done } => {
                     self.publish();
-                    let mut outcomes: BulkOutcomes =
-                        interactions.iter().map(|one| self.writer.apply(one, Solve::OnRead)).collect();
+                    let mut outcomes: BulkOutcomes = interactions
+                        .iter()
+                        .map(|one| self.writer.apply(one, RowsAtSending::default(), Solve::OnRead))
+                        .collect();
                     if self.writer.publish().is_err() {
                         outcomes.iter_mut().for_each(Outcome::take_back);
                     }

@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 
 use super::history::Fact;
-use crate::types::{ActionKind, ActionName, ItemIdx};
+use crate::types::{ActionKind, ActionName, DayPart, ItemIdx, Signal, Timestamp};
 
 /// How many action names of the host's own an engine tells apart.
 const MAX_ACTION_NAMES: usize = 1_024;
+
+/// Events that a draft has room for at first, so that adding one does not move all.
+const SPARE_EVENTS: usize = 4;
 
 /// A kind of action as a small number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,13 +87,41 @@ impl ActionNames {
     }
 }
 
-/// One event of a user as it was learned.
+/// One event of a user as it was learned. Flat, as a [`Fact`] inside would bring its padding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RawEvent {
-    pub(crate) fact: Fact,
-    pub(crate) action: ActionCode,
-    /// Whether it stands until it is taken back (a like), rather than happening (a listen).
-    pub(crate) is_statement: bool,
+    item: ItemIdx,
+    at: Timestamp,
+    signal: Signal,
+    day_part: DayPart,
+    action: ActionCode,
+    is_statement: bool,
+}
+
+impl RawEvent {
+    /// `is_statement` says that it stands until it is taken back (a like), rather than happening (a listen).
+    pub(crate) fn new(fact: Fact, action: ActionCode, is_statement: bool) -> Self {
+        let Fact { item, at, signal, day_part } = fact;
+        Self { item, at, signal, day_part, action, is_statement }
+    }
+
+    /// The event as a history sees it.
+    pub(crate) fn fact(&self) -> Fact {
+        Fact { item: self.item, at: self.at, signal: self.signal, day_part: self.day_part }
+    }
+
+    pub(crate) fn item(&self) -> ItemIdx {
+        self.item
+    }
+
+    pub(crate) fn action(&self) -> ActionCode {
+        self.action
+    }
+
+    /// Whether it stands until it is taken back.
+    pub(crate) fn is_statement(&self) -> bool {
+        self.is_statement
+    }
 }
 
 /// The latest events, and the older ones that still stand.
@@ -116,9 +147,16 @@ impl Recent {
         for (own, others) in [(&mut self.ring, &other.ring), (&mut self.standing, &other.standing)] {
             own.extend(others);
             // Stable: where times are equal, one's own come first.
-            own.make_contiguous().sort_by_key(|event| event.fact.at);
+            own.make_contiguous().sort_by_key(|event| event.at);
         }
         self.forget_beyond(ring_limit, standing_limit);
+    }
+
+    /// A copy with room for some more events.
+    pub(super) fn draft(&self) -> Self {
+        let mut ring = VecDeque::with_capacity(self.ring.len() + SPARE_EVENTS);
+        ring.extend(&self.ring);
+        Self { ring, standing: self.standing.clone() }
     }
 
     fn forget_beyond(&mut self, ring_limit: usize, standing_limit: usize) {
@@ -135,27 +173,27 @@ impl Recent {
     /// Whether there is an event of this action on this item to take back.
     pub(crate) fn holds(&self, item: ItemIdx, action: ActionCode) -> bool {
         let mut all = self.ring.iter().chain(&self.standing);
-        all.any(|event| event.fact.item == item && event.action == action)
+        all.any(|event| event.item == item && event.action == action)
     }
 
     /// Takes out the newest event of this action on this item.
     pub(super) fn take_newest(&mut self, item: ItemIdx, action: ActionCode) -> Option<RawEvent> {
         [&mut self.ring, &mut self.standing].into_iter().find_map(|events| {
-            let at = events.iter().rposition(|event| event.fact.item == item && event.action == action)?;
+            let at = events.iter().rposition(|event| event.item == item && event.action == action)?;
             events.remove(at)
         })
     }
 
     /// Forgets what was done with an item whose cell was evicted: it can no longer be taken back.
     pub(super) fn forget_item(&mut self, item: ItemIdx) {
-        self.ring.retain(|event| event.fact.item != item);
-        self.standing.retain(|event| event.fact.item != item);
+        self.ring.retain(|event| event.item != item);
+        self.standing.retain(|event| event.item != item);
     }
 
     /// What was done with `item`, oldest first, as far as it is still at hand.
     pub(super) fn of_item(&self, item: ItemIdx) -> impl Iterator<Item = Fact> + Clone + '_ {
         let all = self.standing.iter().chain(&self.ring);
-        all.map(|event| event.fact).filter(move |fact| fact.item == item)
+        all.map(RawEvent::fact).filter(move |fact| fact.item == item)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,5 +1,6 @@
 //! What the writer and the readers share.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::generation::Generation;
@@ -9,6 +10,9 @@ use super::user::UserState;
 use super::weighing::Decay;
 use crate::publish::{GrowOnlyTable, Interner, Published, Slot, Watermark};
 use crate::types::{ItemId, UserId, UserIdx};
+
+/// How many users each step of [`Shared::states`] is ahead of the next.
+const AHEAD: usize = 8;
 
 /// The published state of an engine: one writer, any number of readers.
 #[derive(Debug)]
@@ -38,6 +42,34 @@ impl Shared {
     /// The published state of a user, if anything was published yet.
     pub(crate) fn user(&self, user: UserIdx) -> Option<Arc<UserState>> {
         self.users.get(user.index())?.load()
+    }
+
+    /// The published states of `users`, in their order. Memory is asked for what comes next while the caller has the
+    /// present one in hand: of a hundred thousand users few are in a cache. `ask` asks for what the caller will read of a
+    /// state.
+    pub(crate) fn states<'a>(
+        &'a self,
+        users: &'a [UserIdx],
+        ask: impl Fn(UserIdx, &UserState) + 'a,
+    ) -> impl Iterator<Item = (UserIdx, Option<Arc<UserState>>)> + 'a {
+        let mut loaded = VecDeque::with_capacity(AHEAD + 1);
+        (0..users.len() + AHEAD).filter_map(move |at| {
+            // Each step needs what the step before has asked for.
+            if let Some(user) = users.get(at + 2 * AHEAD) {
+                self.users.prefetch(user.index());
+            }
+            if let Some(slot) = users.get(at + AHEAD).and_then(|user| self.users.get(user.index())) {
+                slot.prefetch();
+            }
+            if let Some(&user) = users.get(at) {
+                let state = self.user(user);
+                if let Some(state) = &state {
+                    ask(user, state);
+                }
+                loaded.push_back((user, state));
+            }
+            if at < AHEAD { None } else { loaded.pop_front() }
+        })
     }
 
     /// The slot of a user who has a row.

@@ -22,7 +22,7 @@ fn fact(item: u32, hours: i64, preference: f32, confidence: f32) -> Fact {
 
 fn listen(fact: Fact) -> RawEvent {
     let action = ActionNames::default().code(&ActionKind::Listen).expect("built in");
-    RawEvent { fact, action, is_statement: false }
+    RawEvent::new(fact, action, false)
 }
 
 fn state_of(facts: &[Fact], limits: UserLimits, decay: Decay) -> UserState {
@@ -49,7 +49,7 @@ proptest! {
     fn without_decay_an_undone_event_has_never_been(events in facts(1..40), undo in 0..6_u32) {
         let decay = Decay::new(None);
         let mut state = state_of(&events, LIMITS, decay);
-        let action = listen(events[0]).action;
+        let action = listen(events[0]).action();
         let undone = state.undo(ItemIdx::new(undo), action, decay);
         let mut rest = events.clone();
         if let Some(at) = events.iter().rposition(|event| event.item.get() == undo) {
@@ -67,7 +67,7 @@ proptest! {
         let limits = UserLimits { recent_events: if short_ring { 3 } else { 64 }, ..LIMITS };
         let decay = Decay::new(Some(24 * HOUR));
         let mut state = state_of(&events, limits, decay);
-        let action = listen(events[0]).action;
+        let action = listen(events[0]).action();
         for item in (0..6).cycle().take(400) {
             state.undo(ItemIdx::new(item), action, decay);
             for cell in state.history.cells() {
@@ -114,7 +114,7 @@ fn a_full_history_drops_its_lightest_cell_but_never_the_new_one() {
     assert_eq!(change.evicted, Some(ItemIdx::new(2)));
     let kept: Vec<_> = state.history.cells().iter().map(|cell| cell.item().get()).collect();
     assert_eq!(kept, [1, 3]);
-    let action = listen(fact(2, 0, 1.0, 3.0)).action;
+    let action = listen(fact(2, 0, 1.0, 3.0)).action();
     assert!(state.undo(ItemIdx::new(2), action, decay).is_none(), "what was dropped cannot be taken back");
 }
 
@@ -123,7 +123,7 @@ fn a_like_can_be_taken_back_however_long_ago_it_was() {
     let decay = Decay::new(None);
     let like = ActionNames::default().code(&ActionKind::Like).expect("built in");
     let mut state = UserState::default();
-    state.add(RawEvent { fact: fact(7, 0, 1.0, 3.0), action: like, is_statement: true }, LIMITS, decay);
+    state.add(RawEvent::new(fact(7, 0, 1.0, 3.0), like, true), LIMITS, decay);
     for hour in 0..500 {
         state.add(listen(fact(1, hour, 1.0, 1.0)), LIMITS, decay);
     }
@@ -134,5 +134,5 @@ fn a_like_can_be_taken_back_however_long_ago_it_was() {
 
 #[test]
 fn a_cell_and_a_raw_event_have_the_sizes_that_the_readme_states() {
-    assert_eq!((size_of::<super::Cell>(), size_of::<RawEvent>()), (32, 32));
+    assert_eq!((size_of::<super::Cell>(), size_of::<RawEvent>()), (32, 24));
 }

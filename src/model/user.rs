@@ -65,9 +65,15 @@ impl Sequenced for UserState {
 }
 
 impl UserState {
-    /// A copy to change. It has no vector: a vector beside a history always knows all of it.
+    /// A copy without the vector.
     pub(crate) fn without_vector(&self) -> Self {
         Self { seq: self.seq, history: self.history.clone(), recent: self.recent.clone(), folded: None }
+    }
+
+    /// A copy to change, with room for some events. It has no vector: a vector beside a history always knows all
+    /// of it.
+    pub(crate) fn draft(&self) -> Self {
+        Self { seq: self.seq, history: self.history.draft(), recent: self.recent.draft(), folded: None }
     }
 
     /// A copy with more events in its history, of which none can be taken back. As there, the lightest cells beyond
@@ -90,11 +96,11 @@ impl UserState {
 
     /// Adds an event.
     pub(crate) fn add(&mut self, event: RawEvent, limits: UserLimits, decay: Decay) -> Change {
-        let new_cell = self.history.add(event.fact, decay);
+        let new_cell = self.history.add(event.fact(), decay);
         self.recent.push(event, limits.recent_events, limits.max_history);
         let mut evicted = None;
         if self.history.cells().len() > limits.max_history {
-            evicted = self.history.evict_lightest(Some(event.fact.item)).map(|cell| cell.item());
+            evicted = self.history.evict_lightest(Some(event.item())).map(|cell| cell.item());
             if let Some(item) = evicted {
                 self.recent.forget_item(item);
             }
@@ -105,8 +111,8 @@ impl UserState {
     /// Takes back the newest event of this action on this item; `None` if there is none to take back.
     pub(crate) fn undo(&mut self, item: ItemIdx, action: ActionCode, decay: Decay) -> Option<(Fact, Change)> {
         let event = self.recent.take_newest(item, action)?;
-        let cell_gone = self.history.remove(event.fact, self.recent.of_item(item), decay);
-        Some((event.fact, Change { cell_gone, ..Change::default() }))
+        let cell_gone = self.history.remove(event.fact(), self.recent.of_item(item), decay);
+        Some((event.fact(), Change { cell_gone, ..Change::default() }))
     }
 
     /// Adds all that is known of another user; gives the items that are new to this one and those that had to

@@ -1,8 +1,10 @@
 //! A value that is replaced whole, while readers keep what they have loaded.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use super::sync::RwLock;
+use crate::kernel::prefetch;
 
 /// Always holds one `Arc<T>`. Readers hold the lock only as long as it takes to clone the `Arc`.
 #[derive(Debug)]
@@ -37,6 +39,13 @@ impl<T> Default for Slot<T> {
 impl<T> Slot<T> {
     pub(crate) fn load(&self) -> Option<Arc<T>> {
         self.0.read().clone()
+    }
+
+    /// Asks memory for the beginning of the value, without waiting for it.
+    pub(crate) fn prefetch(&self) {
+        if let Some(value) = &*self.0.read() {
+            prefetch(from_ref(&**value));
+        }
     }
 
     /// Puts `value` in, or nothing, and gives the old one back, so that the caller frees it after unlocking.

@@ -1,6 +1,9 @@
 //! A table that grows and never moves what it holds.
 
+use std::slice::from_ref;
 use std::sync::OnceLock;
+
+use crate::kernel::prefetch;
 
 /// Entries of a chunk. Growing allocates one chunk, so no reader ever waits for a large copy.
 const CHUNK: usize = 4_096;
@@ -20,6 +23,13 @@ impl<T: Default> GrowOnlyTable<T> {
     /// Entry `index`, if its chunk is in use.
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         self.chunks.get(index / CHUNK)?.get().map(|chunk| &chunk[index % CHUNK])
+    }
+
+    /// Asks memory for entry `index`, without waiting for it.
+    pub(crate) fn prefetch(&self, index: usize) {
+        if let Some(entry) = self.get(index) {
+            prefetch(from_ref(entry));
+        }
     }
 
     /// Entry `index`, taking its chunk into use.

@@ -48,21 +48,21 @@ pub(super) fn put_recent(out: &mut Vec<u8>, recent: &Recent, cells: &[Cell], lat
         out.put_varint(events.len() as u64);
         for event in events {
             put_event(out, event, before, cells);
-            before = Before::after(event.fact);
+            before = Before::after(event.fact());
         }
     }
 }
 
 fn put_event(out: &mut Vec<u8>, event: &RawEvent, before: Before, cells: &[Cell]) {
-    let Fact { item, at, signal, day_part } = event.fact;
+    let Fact { item, at, signal, day_part } = event.fact();
     let (preference, confidence) = (signal.preference(), signal.confidence());
     let same_preference = preference.to_bits() == before.preference.to_bits();
     let same_confidence = confidence.to_bits() == before.confidence.to_bits();
-    let action = event.action.get();
+    let action = event.action().get();
     let short_action = u8::try_from(action.min(OTHER_ACTION)).expect("it is three at most");
     out.put_u8(
         day_part.get()
-            | if event.is_statement { IS_STATEMENT } else { 0 }
+            | if event.is_statement() { IS_STATEMENT } else { 0 }
             | if same_preference { SAME_PREFERENCE } else { 0 }
             | if same_confidence { SAME_CONFIDENCE } else { 0 }
             | short_action << ACTION_SHIFT,
@@ -97,7 +97,7 @@ pub(super) fn take_recent(
         let mut events = Vec::with_capacity(n_events);
         for _ in 0..n_events {
             let event = take_event(bytes, before, cells, (actions, n_items))?;
-            before = Before::after(event.fact);
+            before = Before::after(event.fact());
             events.push(event);
         }
         Ok(events)
@@ -118,18 +118,12 @@ fn take_event(
     let at = later(before.at, bytes.signed()?);
     let preference = if first & SAME_PREFERENCE == 0 { bytes.f32()? } else { before.preference };
     let confidence = if first & SAME_CONFIDENCE == 0 { bytes.f32()? } else { before.confidence };
-    Ok(RawEvent {
-        fact: Fact {
-            item,
-            at,
-            signal: Signal::new(preference, confidence)
-                .map_err(|_| DecodeError::Invalid("the signal of a recent event"))?,
-            day_part: DayPart::new(first & DAY_PART)
-                .ok_or(DecodeError::Invalid("the day part of a recent event"))?,
-        },
-        action: take_action(bytes, first, actions)?,
-        is_statement: first & IS_STATEMENT != 0,
-    })
+    let signal = Signal::new(preference, confidence)
+        .map_err(|_| DecodeError::Invalid("the signal of a recent event"))?;
+    let day_part =
+        DayPart::new(first & DAY_PART).ok_or(DecodeError::Invalid("the day part of a recent event"))?;
+    let action = take_action(bytes, first, actions)?;
+    Ok(RawEvent::new(Fact { item, at, signal, day_part }, action, first & IS_STATEMENT != 0))
 }
 
 fn take_item(bytes: &mut TakeBytes<'_>, cells: &[Cell], n_items: u32) -> Result<ItemIdx, DecodeError> {

@@ -46,15 +46,15 @@ fn cells() -> impl Strategy<Value = Vec<Cell>> {
 
 fn events() -> impl Strategy<Value = Vec<RawEvent>> {
     let event = (0..40_u32, times(), -2..=2_i8, 0.0..2.0_f32, 0..8_u8, 0..8_usize, any::<bool>());
-    let event = event.prop_map(|(item, at, preference, confidence, part, action, is_statement)| RawEvent {
-        fact: Fact {
+    let event = event.prop_map(|(item, at, preference, confidence, part, action, is_statement)| {
+        let fact = Fact {
             item: ItemIdx::new(item),
             at: Timestamp::from_unix_ms(at),
             signal: Signal::new(f32::from(preference), confidence.floor()).expect("in range"),
             day_part: DayPart::new(part).expect("in range"),
-        },
-        action: actions().code_of_number(u16::try_from(action).expect("small")).expect("in range"),
-        is_statement,
+        };
+        let action = actions().code_of_number(u16::try_from(action).expect("small")).expect("in range");
+        RawEvent::new(fact, action, is_statement)
     });
     proptest::collection::vec(event, 0..20)
 }

@@ -171,7 +171,7 @@ impl World {
             state.add(event, limits, settings.weighing.decay);
         }
         if self.has_gaps && row % 4 == 1 {
-            let undone = state.recent.ring().back().map(|event| (event.fact.item, event.action));
+            let undone = state.recent.ring().back().map(|event| (event.item(), event.action()));
             undone.map(|(item, action)| state.undo(item, action, settings.weighing.decay));
         }
         let generation = match row % 3 {
@@ -207,16 +207,13 @@ impl World {
         } else {
             (1.0, if number.is_multiple_of(3) { heard } else { 1.0 })
         };
-        RawEvent {
-            fact: Fact {
-                item,
-                at,
-                signal: Signal::new(preference, confidence).expect("in range"),
-                day_part: DayPart::of(at, UtcOffset::default()),
-            },
-            action: actions.code(&kind).expect("there is room"),
-            is_statement: kind.is_statement(),
-        }
+        let fact = Fact {
+            item,
+            at,
+            signal: Signal::new(preference, confidence).expect("in range"),
+            day_part: DayPart::of(at, UtcOffset::default()),
+        };
+        RawEvent::new(fact, actions.code(&kind).expect("there is room"), kind.is_statement())
     }
 
     fn generation(self, settings: &LearningSettings, seq: EventSeq) -> Generation {
