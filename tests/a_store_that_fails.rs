@@ -182,6 +182,26 @@ fn a_checkpoint_that_fails_leaves_the_engine_serving() {
 }
 
 #[test]
+fn a_backup_that_fails_says_why_and_says_nothing_of_the_engine() {
+    let temp = TempDir::new();
+    let engine = builder().store(temp.path(), Durability::Buffered).open().expect("an empty directory");
+    assert!(matches!(send(&engine, "ana"), Outcome::Applied(_)));
+    let error = engine.backup(temp.path()).expect("it runs").wait().expect_err("its own store");
+    assert!(error.to_string().contains("open elsewhere"), "{error}");
+    assert!(matches!(engine.health(), Health::Warming { .. }), "{:?}", engine.health());
+    assert_eq!(engine.stats().checkpoints, 0);
+    // What is wrong with the store itself is named with its cause.
+    let is_full = Arc::new(AtomicBool::new(true));
+    let storage = NoRoomForCheckpoints { disk: FaultyStorage::new(1), is_full };
+    let full = builder().store_in(storage, Durability::Buffered).open().expect("a healthy storage");
+    full.checkpoint().expect("it runs").wait().expect_err("there is no room");
+    let Health::Degraded { why: Degradation::CheckpointFailed { message } } = full.health() else {
+        panic!("{:?}", full.health());
+    };
+    assert!(message.contains("write of checkpoint-") && message.contains("no storage space"), "{message}");
+}
+
+#[test]
 fn a_store_belongs_to_one_engine() {
     fn check(open: impl Fn() -> Result<ManualEngine, BuildError>) {
         let engine = open().expect("nobody has it");

@@ -31,9 +31,10 @@ pub enum CheckpointError {
     /// The journal has failed, and a checkpoint without it would be the end of it.
     #[error("the journal has failed")]
     Journal(#[from] StorageFailure),
-    /// The store could not be read while older files were looked for, or the new one is not whole.
-    #[error("the store failed")]
-    Store(#[source] Arc<StoreError>),
+    /// The store could not be read while older files were looked for, or the new one is not whole; or the place of a
+    /// backup is the store of an engine.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
     /// The thread that wrote it panicked: a bug of this crate, or of the host's storage.
     #[error("writing the checkpoint panicked: {message}; please report it")]
     Panicked {

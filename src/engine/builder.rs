@@ -72,7 +72,7 @@ pub enum BuildError {
     #[error("there is no store to replay; name one with `store`")]
     NoStore,
     /// Neither a checkpoint nor the journal of the store reaches back so far.
-    #[error("the store reaches back to {earliest:?} only; `keep_journal` keeps it whole from the start")]
+    #[error("the store reaches back to {} only; `keep_journal` keeps it whole from the start", moment(*earliest))]
     TooLongAgo {
         /// The first moment that can be replayed, if there is any.
         earliest: Option<Timestamp>,
@@ -429,4 +429,12 @@ fn own_pool(threads: Option<usize>) -> Result<ThreadPool, rayon::ThreadPoolBuild
         .num_threads(threads.max(1))
         .thread_name(|number| format!("segue-pool-{number}"))
         .build()
+}
+
+/// As a person may read it.
+fn moment(time: Option<Timestamp>) -> String {
+    time.map_or_else(
+        || "nothing".to_owned(),
+        |time| format!("{} ms after the beginning of 1970", time.unix_ms()),
+    )
 }

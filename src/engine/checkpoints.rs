@@ -20,7 +20,8 @@ const KEPT_CHECKPOINTS: usize = 2;
 /// A checkpoint under way.
 #[derive(Debug)]
 pub(super) struct Checkpointing {
-    pub(super) cancelled: Arc<AtomicBool>,
+    cancelled: Arc<AtomicBool>,
+    is_backup: bool,
 }
 
 /// What writes one checkpoint, on a thread of its own.
@@ -100,7 +101,8 @@ impl Writer {
         let freeze = Arc::new(Freeze::new(self.seq));
         let cancelled = Arc::new(AtomicBool::new(false));
         self.freeze = Some(Arc::clone(&freeze));
-        self.checkpointing = Some(Checkpointing { cancelled: Arc::clone(&cancelled) });
+        let is_backup = matches!(target, Target::Backup(_));
+        self.checkpointing = Some(Checkpointing { cancelled: Arc::clone(&cancelled), is_backup });
         self.shared.user_ids.freeze();
         self.shared.item_ids.freeze();
         let snapshot = Snapshot {
@@ -151,10 +153,15 @@ impl Writer {
 
     /// Takes note of what became of a checkpoint.
     pub(super) fn end_checkpoint(&mut self, result: &Result<CheckpointReport, CheckpointError>) {
-        self.checkpointing = None;
+        let is_backup = self.checkpointing.take().is_some_and(|one| one.is_backup);
         self.freeze = None;
         self.shared.user_ids.thaw();
         self.shared.item_ids.thaw();
+        if is_backup {
+            // It says nothing of the engine's own store: not that it is well, nor, as when there is no room in the
+            // other place, that it is not.
+            return;
+        }
         if self.to_erase.is_some_and(|through| self.erased.reached() >= through) {
             self.to_erase = None;
         }

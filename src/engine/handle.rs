@@ -67,7 +67,8 @@ type Stop = Arc<Mutex<Option<Sender<Infallible>>>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// The last event learned.
+    /// The last event learned or change made. Forgetting, merging and committing an offset take a number each, so
+    /// this may exceed [`Stats::applied`], which counts events alone.
     pub applied: EventSeq,
     /// Events that were still in the queue at the deadline; they are not learned.
     pub unprocessed: usize,

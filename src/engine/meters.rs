@@ -63,10 +63,10 @@ pub enum Health {
 pub enum Degradation {
     /// The latest sweep gave no model; the one in use stays in use.
     SweepFailed(TrainingError),
-    /// The latest checkpoint was not written. The ones before it and the journal are whole; the next is tried
-    /// when it is due.
+    /// The latest checkpoint of the engine's own store was not written. The ones before it and the journal are
+    /// whole; the next is tried when it is due.
     CheckpointFailed {
-        /// Why.
+        /// Why, with its causes.
         message: String,
     },
     /// A plug-in panicked since the last sweep was published.
@@ -103,7 +103,7 @@ pub struct Stats {
     pub sweeps: u64,
     /// Sweeps that gave no model.
     pub failed_sweeps: u64,
-    /// Checkpoints written.
+    /// Checkpoints written to the engine's own store; backups are not counted.
     pub checkpoints: u64,
     /// What the last one is.
     pub last_checkpoint: Option<CheckpointReport>,
@@ -184,11 +184,11 @@ impl Meters {
     }
 
     pub(super) fn checkpoint_failed(&self, error: &CheckpointError) {
-        if matches!(error, CheckpointError::Cancelled) {
+        if matches!(error, CheckpointError::Cancelled | CheckpointError::NoStore) {
             return;
         }
         tracing::warn!(%error, "a checkpoint was not written");
-        let message = error.to_string();
+        let message = with_causes(error);
         self.rare.lock().trouble = Some(Degradation::CheckpointFailed { message });
     }
 
@@ -294,4 +294,10 @@ impl Meters {
             visible: shared.applied.reached(),
         }
     }
+}
+
+/// What an error says, and what each of its causes says.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -152,6 +152,8 @@ enum NotQueued {
 /// is full, [`send`](Self::send) waits, [`try_send`](Self::try_send) and
 /// [`send_timeout`](Self::send_timeout) hand the event back. Every method validates before it queues.
 ///
+/// Like a [`Reader`](crate::Reader), a sender holds the memory of its engine, also after that has stopped.
+///
 /// Once the store has failed, every event is handed back with `ReadOnly`. Those that were in the queue at that
 /// moment are refused by the writer, which only a receipt tells.
 #[derive(Debug, Clone)]
