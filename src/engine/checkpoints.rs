@@ -58,9 +58,10 @@ impl Writer {
         let waits_for_erasure = self.to_erase.is_some()
             && self.erasure_failed_at.is_none_or(|at| {
                 const PAUSE: Duration = Duration::from_secs(10);
-                now.saturating_since(at) >= PAUSE
+                // A clock that was set back must not keep anybody from being erased.
+                now < at || now.saturating_since(at) >= PAUSE
             });
-        waits_for_erasure || store.wants_checkpoint(journal.last_record(), now)
+        waits_for_erasure || store.wants_checkpoint(journal.last_fact(), now)
     }
 
     /// The engine has worked, be it on the writer's thread or on the pool: replaying it would take as long.
@@ -226,7 +227,9 @@ impl CheckpointJob {
                 if erasing.is_some() {
                     // With those before it goes the way back, so it had better be whole.
                     checkpoint::verify(&**storage, &report.file)?;
-                    remove_all_older(&**storage)?;
+                    remove_all_but(&**storage, &report.file)?;
+                    // One that could not be finished, nor removed, may know them still.
+                    checkpoint::remove_unfinished(&**storage)?;
                 } else {
                     remove_older(&**storage, KEPT_CHECKPOINTS, *keep_journal)?;
                 }
@@ -239,8 +242,13 @@ impl CheckpointJob {
     }
 }
 
-/// Removes everything before the last checkpoint.
-pub(super) fn remove_all_older(storage: &dyn Storage) -> Result<(), StoreError> {
+/// Removes every checkpoint but `file`, which is whole, and the segments before it.
+pub(super) fn remove_all_but(storage: &dyn Storage, file: &str) -> Result<(), StoreError> {
+    let mut superfluous = checkpoint::list(storage)?;
+    superfluous.retain(|other| other.name != file);
+    for other in superfluous {
+        storage.remove(&other.name).map_err(StoreError::io("remove", &other.name))?;
+    }
     remove_older(storage, 1, false)
 }
 

@@ -27,7 +27,10 @@ impl Writer {
     pub(super) fn begin_item_batch(&mut self) {
         if self.check_writable().is_ok() {
             self.log(|| Record::ItemBatch);
-            self.perform_item_batch();
+            // INVARIANT: in the journal first, as in `publish`; the same below.
+            if self.commit().is_ok() {
+                self.perform_item_batch();
+            }
         }
     }
 
@@ -38,7 +41,9 @@ impl Writer {
             return false;
         }
         self.log(|| Record::ItemPart);
-        self.perform_item_part();
+        if self.commit().is_ok() {
+            self.perform_item_part();
+        }
         !self.items_to_fold.is_empty()
     }
 

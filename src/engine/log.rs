@@ -88,6 +88,8 @@ impl Writer {
         drop(self.drafts.take());
         self.items_to_fold.clear();
         self.journal_failure = Some(failure.clone());
+        // There will be no checkpoint any more.
+        self.erased.close();
     }
 
     /// Each mark, and the first event of each batch, has the time before it, if it has passed: a replay until some

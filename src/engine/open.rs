@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::{BuildError, Policies, Settings};
-use super::checkpoints::remove_all_older;
+use super::checkpoints::remove_all_but;
 use super::replay::Replay;
 use super::store::{CheckpointEvery, Store, StoreSettings};
 use super::writer::Writer;
@@ -55,7 +55,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     let storage = Arc::clone(&opening.store.storage);
     let lock = storage::lock(&*storage)?;
     let asked = settings.learning.clone();
-    let found = checkpoint::newest(&*storage, &settings.limits, settings.path)?;
+    let mut found = checkpoint::newest(&*storage, &settings.limits, settings.path)?;
     let mut report = RecoveryReport {
         checkpoint: found.restored.as_ref().map(|(name, _)| name.clone()),
         skipped_checkpoints: found.skipped,
@@ -70,7 +70,14 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     let mut knows_settings = found.restored.is_some();
     let (mut erases, mut taken_at) = (false, None);
     let (origin, mut writer) = match found.restored {
-        None => (Origin::Start, Writer::new(settings, policies)),
+        None => {
+            // Without the backup that a store began with, its journal means nothing.
+            let began_with_backup = checkpoint::list(&*storage)?.iter().any(|file| file.record == 0);
+            if let Some(damage) = found.damage.take_if(|_| began_with_backup) {
+                return Err(damage.into());
+            }
+            (Origin::Start, Writer::new(settings, policies))
+        }
         Some((_, restored)) => {
             check_for_life(&restored.settings, &asked)?;
             taken_at = Some(restored.taken_at);
@@ -112,9 +119,9 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
 
     // Nothing refuses the store from here on; only now is anything written to it.
     checkpoint::remove_unfinished(&*storage)?;
-    if erases {
+    if let (true, Some(file)) = (erases, &report.checkpoint) {
         // The engine that wrote it may have ended before it could do this.
-        remove_all_older(&*storage)?;
+        remove_all_but(&*storage, file)?;
     }
     let options = JournalOptions {
         durability: opening.store.durability,

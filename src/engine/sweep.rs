@@ -14,9 +14,15 @@ use crate::training::{Candidate, Forgotten, Job, SweepContext, SweepDecision, Sw
 use crate::types::{ItemVersion, Timestamp, UserIdx};
 
 impl Writer {
+    /// One reader of all users at a time, and users of one generation: who is brought into it during a sweep would
+    /// count as changed by then, and how far that has come is no fact that a replay could know.
+    pub(super) fn may_sweep(&self) -> bool {
+        self.freeze.is_none() && self.to_refold.is_empty()
+    }
+
     /// Whether the policy wants a sweep now.
     pub(super) fn wants_sweep(&mut self) -> bool {
-        if self.freeze.is_some() || self.check_writable().is_err() {
+        if !self.may_sweep() || self.check_writable().is_err() {
             return false;
         }
         let now = self.now();
@@ -51,7 +57,7 @@ impl Writer {
 
     pub(super) fn perform_freeze(&mut self, as_of: Timestamp, now: Timestamp, n_sweeps: usize) -> Job {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a freeze");
-        debug_assert!(self.freeze.is_none(), "one reader of all users at a time");
+        debug_assert!(self.may_sweep(), "whoever begins one has asked");
         let freeze = Arc::new(Freeze::new(self.seq));
         let cancel = Arc::new(AtomicBool::new(false));
         self.freeze = Some(Arc::clone(&freeze));
@@ -85,6 +91,10 @@ impl Writer {
             Ok(candidate) if self.check_writable().is_ok() => {
                 let generation = self.generation.id.next();
                 self.log(|| Record::Published { generation });
+                if self.commit().is_err() {
+                    self.give_up_sweep();
+                    return Err(TrainingError::Cancelled);
+                }
                 let report = self.perform_publication(candidate);
                 self.meters.sweep_published(&report);
                 self.worked(report.duration);

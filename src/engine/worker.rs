@@ -156,7 +156,8 @@ impl Worker {
                     let added = self.writer.add_items(&items);
                     // Their rows are published at once; what else is due is solved between batches.
                     self.writer.begin_item_batch();
-                    let _ = done.send(added);
+                    let is_kept = self.writer.check_writable();
+                    let _ = done.send(added.and_then(|n_added| is_kept.map(|()| n_added)));
                 }
                 Queued::Change { change, done } => {
                     self.publish();
@@ -240,7 +241,7 @@ impl Worker {
         {
             self.begin_checkpoint();
         }
-        let called_for = !self.next_waiting.is_empty() && self.writer.freeze.is_none();
+        let called_for = !self.next_waiting.is_empty() && self.writer.may_sweep();
         if called_for || self.writer.wants_sweep() {
             self.waiting.append(&mut self.next_waiting);
             self.begin_sweep();

@@ -142,6 +142,11 @@ impl Journal {
         self.store_id
     }
 
+    /// The number of the last record that is more than a mark of what is durable: an idle engine has no others.
+    pub(crate) fn last_fact(&self) -> u64 {
+        self.last_fact
+    }
+
     /// The number of the last record, committed or not.
     pub(crate) fn last_record(&self) -> u64 {
         self.next_record - 1
@@ -201,7 +206,8 @@ impl Journal {
         if self.options.durability == Durability::Immediate && self.syncing.has_unsynced_facts() {
             self.syncing.round()?;
         }
-        if self.segment.n_bytes >= self.options.segment_bytes {
+        let has_records = self.segment.first_record < self.next_record;
+        if has_records && self.segment.n_bytes >= self.options.segment_bytes {
             self.begin_segment()?;
         }
         Ok(())

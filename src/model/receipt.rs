@@ -33,9 +33,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What was learned is not safe after all.
+    /// What was learned is not safe after all, nor is that of which this was the duplicate: it may have been learned
+    /// a moment before.
     pub(crate) fn take_back(&mut self) {
-        if matches!(self, Self::Applied(_)) {
+        if matches!(self, Self::Applied(_) | Self::Duplicate) {
             *self = Self::StoreFailed;
         }
     }

@@ -1,5 +1,6 @@
 //! The engine from the inside: vectors against fold-ins, bytes against bytes, lists against dense arithmetic.
 
+mod awkward_moments;
 mod bytes;
 mod lists;
 mod oracle;
