@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Parser;
 use segue::DirStorage;
@@ -13,7 +14,7 @@ use segue::maintenance::{Repair, inspect, verify};
 struct Arguments {
     /// The directory of the store.
     directory: PathBuf,
-    /// Fail unless every byte is one that was written.
+    /// Fail unless everything that had been durable is as it was written.
     #[arg(long)]
     verify: bool,
     /// Say what a repair would drop.
@@ -24,14 +25,32 @@ struct Arguments {
     yes: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let storage = DirStorage::new(arguments.directory.canonicalize()?);
-    println!("{}", inspect(storage.clone())?);
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let storage = DirStorage::new(&arguments.directory);
+    let report = inspect(storage.clone())?;
+    if report.is_empty() {
+        return Err(format!("there is no store in {}", arguments.directory.display()).into());
+    }
+    println!("{report}");
     if arguments.repair {
         let repair = Repair::plan(storage.clone())?;
         println!("\n{repair}");
-        if arguments.yes {
+        if repair.is_needed() && arguments.yes {
             repair.apply()?;
             println!("done");
         } else if repair.is_needed() {
@@ -39,8 +58,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     if arguments.verify {
-        verify(storage)?;
-        println!("every byte is one that was written");
+        verify(storage.clone())?;
+        match inspect(storage)?.opening?.torn {
+            None => println!("\nevery byte is as it was written"),
+            Some(_) => {
+                println!("\nall that was known to be durable is as it was written; the end after it is torn");
+            }
+        }
     }
     Ok(())
 }

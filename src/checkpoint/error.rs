@@ -29,7 +29,7 @@ pub enum CheckpointError {
     #[error("the engine has no store; open it with one, or make a backup")]
     NoStore,
     /// The journal has failed, and a checkpoint without it would be the end of it.
-    #[error("the journal has failed")]
+    #[error("the engine is read-only, as its journal has failed; open it again")]
     Journal(#[from] StorageFailure),
     /// The store could not be read while older files were looked for, or the new one is not whole; or the place of a
     /// backup is the store of an engine.

@@ -64,6 +64,9 @@ impl CheckpointHead {
 
     pub(super) fn from_wire(store_id: u64, head: wire::Head) -> Result<Self, Flaw> {
         let wire::Head { record, segment, continues, seq, generation, n_users, n_items, .. } = head;
+        // So that counting on from them never overflows.
+        let counts = [record, segment, seq, generation];
+        ensure(counts.iter().all(|&count| count <= u64::MAX / 2), "a count of the head")?;
         let seq = EventSeq::from_raw(seq);
         let freeze = |(seq, at)| (EventSeq::from_raw(seq), Timestamp::from_unix_ms(at));
         let last_freeze = head.last_freeze.map(freeze);

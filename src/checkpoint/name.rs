@@ -52,6 +52,11 @@ pub(super) fn unfinished(record: u64) -> String {
     format!("{PREFIX}{record:020}{UNFINISHED}")
 }
 
+/// The record that a finished checkpoint has in its name; `None` for all other files.
+pub(super) fn record_of_checkpoint(name: &str) -> Option<u64> {
+    record_of(name, FINISHED)
+}
+
 fn record_of(name: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_prefix(PREFIX)?.strip_suffix(suffix)?;
     // Only the form that is written: `parse` would take a sign, or fewer digits.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::error::Flaw;
 use super::head::CheckpointHead;
+use super::name::record_of_checkpoint;
 use super::pack::{UserContext, take_id, take_item, take_queued, take_user};
 use super::parts::UserCounts;
 use super::read_model::ModelParts;
@@ -81,7 +82,12 @@ pub(crate) fn read(
 
 pub(super) fn read_head(sections: &mut SectionReader) -> Result<CheckpointHead, StoreError> {
     let store_id = sections.store_id();
-    sections.one(Tag::Head, |payload| CheckpointHead::from_wire(store_id, fields(payload)?))
+    let head = sections.one(Tag::Head, |payload| CheckpointHead::from_wire(store_id, fields(payload)?))?;
+    // The journal goes on from what it says, the order of checkpoints from its name.
+    let named = record_of_checkpoint(sections.name());
+    sections
+        .ensure(named.is_none_or(|record| record == head.position.record), "its name is that of another")?;
+    Ok(head)
 }
 
 pub(super) fn take_end(payload: &[u8]) -> Result<wire::End, Flaw> {

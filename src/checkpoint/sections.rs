@@ -177,14 +177,13 @@ impl SectionReader {
             payload: Vec::new(),
         };
         let preamble: [u8; PREAMBLE_BYTES] = reader.array()?;
-        let mut fields = TakeBytes::new(&preamble);
-        if fields.array() != Ok(MAGIC) {
+        let (magic, format) = preamble.split_at(MAGIC.len());
+        if magic != MAGIC {
             return Err(StoreError::Foreign { file: reader.name });
         }
-        let found = fields.u32().map_err(|flaw| reader.damaged(0, flaw))?;
-        if found > FORMAT {
-            return Err(StoreError::Newer { file: reader.name, found, supported: FORMAT });
-        }
+        let found = TakeBytes::new(format).u32().map_err(|flaw| reader.damaged(0, flaw))?;
+        // INVARIANT: the header of every format is so long and ends with this checksum, so that later formats are told
+        // from damage.
         let rest: [u8; HEADER_REST_BYTES] = reader.array()?;
         let mut fields = TakeBytes::new(&rest);
         let store_id = fields.u64().map_err(|flaw| reader.damaged(0, flaw))?;
@@ -193,8 +192,16 @@ impl SectionReader {
         if fields.u32() != Ok(reader.sum) || found == 0 {
             return Err(reader.damaged(0, "its header is not what was written"));
         }
+        if found > FORMAT {
+            return Err(StoreError::Newer { file: reader.name, found, supported: FORMAT });
+        }
         reader.describe_next()?;
         Ok(reader)
+    }
+
+    /// The name of the file.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Which store wrote it.

@@ -42,7 +42,7 @@ pub(crate) struct Snapshot {
     pub(crate) settings: LearningSettings,
     pub(crate) seq: EventSeq,
     pub(crate) stream_time: Timestamp,
-    /// By the clock, when it was taken.
+    /// When it was taken: the latest that the clock had shown by then.
     pub(crate) taken_at: Timestamp,
     pub(crate) last_freeze: Option<(EventSeq, Timestamp)>,
     pub(crate) norm_of_model: Option<f64>,

@@ -39,7 +39,7 @@ impl Writer {
         match self.accept(interaction, rows) {
             Ok(accepted) => {
                 self.log_event(interaction, accepted.signal, solve);
-                self.meters.applied.add(1);
+                self.events_in_batch += 1;
                 Outcome::Applied(self.perform(interaction, &accepted, solve))
             }
             Err(refusal) => self.refuse(refusal),

@@ -36,6 +36,10 @@ impl Writer {
             return self.refuse(refusal);
         }
         self.log(|| Record::from(change.clone()));
+        // Readers see it at once, so it is in the journal before.
+        if self.commit_through(self.seq.next()).is_err() {
+            return Outcome::StoreFailed;
+        }
         let seq = self.perform_change(&change);
         if self.journal.is_none() && self.to_erase.take().is_some() {
             // There is nothing but memory to erase it from.

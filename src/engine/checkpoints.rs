@@ -35,7 +35,13 @@ pub(super) struct CheckpointJob {
 #[derive(Debug)]
 enum Target {
     /// The engine's own store, which is cleaned up after it.
-    Own { storage: Arc<dyn Storage>, segment_is_there: Flush, keep_journal: bool, erasing: Option<Erasing> },
+    Own {
+        storage: Arc<dyn Storage>,
+        segment_is_there: Flush,
+        keep_journal: bool,
+        damaged: Arc<[String]>,
+        erasing: Option<Erasing>,
+    },
     /// Another place, where it stands alone.
     Backup(Arc<dyn Storage>),
 }
@@ -112,7 +118,7 @@ impl Writer {
             settings: self.settings.learning.clone(),
             seq: self.seq,
             stream_time: self.stream_time,
-            taken_at: now,
+            taken_at: self.latest_time.map_or(now, |latest| latest.max(now)),
             last_freeze: self.last_freeze,
             norm_of_model: self.norm_of_model,
             shared: Arc::clone(&self.shared),
@@ -148,8 +154,14 @@ impl Writer {
         let position =
             Position { store_id, record: rotated.last_record, segment: rotated.segment, continues: true };
         let erasing = self.to_erase.map(|through| Erasing { through, erased: Arc::clone(&self.erased) });
-        let (storage, keep_journal) = (Arc::clone(&store.storage), store.keep_journal);
-        Ok((position, Target::Own { storage, segment_is_there, keep_journal, erasing }))
+        let target = Target::Own {
+            storage: Arc::clone(&store.storage),
+            segment_is_there,
+            keep_journal: store.keep_journal,
+            damaged: Arc::clone(&store.damaged),
+            erasing,
+        };
+        Ok((position, target))
     }
 
     /// Takes note of what became of a checkpoint.
@@ -220,7 +232,7 @@ impl CheckpointJob {
                 }
                 checkpoint::write(&self.snapshot, &**storage, &self.cancelled)
             }
-            Target::Own { storage, segment_is_there, keep_journal, erasing } => {
+            Target::Own { storage, segment_is_there, keep_journal, damaged, erasing } => {
                 // INVARIANT: the segment that a checkpoint goes on with is there for good before it is.
                 segment_is_there.wait(Duration::MAX).map_err(flush_error)?;
                 let report = checkpoint::write(&self.snapshot, &**storage, &self.cancelled)?;
@@ -231,7 +243,7 @@ impl CheckpointJob {
                     // One that could not be finished, nor removed, may know them still.
                     checkpoint::remove_unfinished(&**storage)?;
                 } else {
-                    remove_older(&**storage, KEPT_CHECKPOINTS, *keep_journal)?;
+                    remove_older(&**storage, damaged, KEPT_CHECKPOINTS, *keep_journal)?;
                 }
                 if let Some(Erasing { through, erased }) = erasing {
                     erased.advance(*through);
@@ -249,24 +261,33 @@ pub(super) fn remove_all_but(storage: &dyn Storage, file: &str) -> Result<(), St
     for other in superfluous {
         storage.remove(&other.name).map_err(StoreError::io("remove", &other.name))?;
     }
-    remove_older(storage, 1, false)
+    remove_older(storage, &[], 1, false)
 }
 
-/// Removes the checkpoints before the last `n_kept`, and the segments that none of those needs.
-fn remove_older(storage: &dyn Storage, n_kept: usize, keep_journal: bool) -> Result<(), StoreError> {
+/// Removes the checkpoints before the last `n_kept` that are not `damaged`, and the segments that none of those needs.
+fn remove_older(
+    storage: &dyn Storage,
+    damaged: &[String],
+    n_kept: usize,
+    keep_journal: bool,
+) -> Result<(), StoreError> {
     let checkpoints = checkpoint::list(storage)?;
-    let (kept, superfluous) = checkpoints.split_at(n_kept.min(checkpoints.len()));
-    for file in superfluous {
+    let (damaged, whole): (Vec<_>, Vec<_>) =
+        checkpoints.into_iter().partition(|file| damaged.contains(&file.name));
+    let (kept, superfluous) = whole.split_at(n_kept.min(whole.len()));
+    // One that is damaged goes once it is older than all that are kept, and until then may be looked into.
+    let oldest_kept = kept.last().filter(|_| kept.len() == n_kept);
+    let passed = damaged.iter().filter(|file| oldest_kept.is_some_and(|oldest| file.record < oldest.record));
+    for file in superfluous.iter().chain(passed) {
         if keep_journal && file.record == 0 {
             // A backup that this store began with: without it the journal means nothing.
             continue;
         }
         storage.remove(&file.name).map_err(StoreError::io("remove", &file.name))?;
     }
-    if let Some(oldest) = kept.last()
+    // As long as there are fewer checkpoints than are kept, the journal stands in for the missing ones.
+    if let Some(oldest) = oldest_kept
         && !keep_journal
-        // As long as there are fewer checkpoints than are kept, the journal stands in for the missing ones.
-        && kept.len() == n_kept
     {
         let needed_from = checkpoint::head(storage, &oldest.name)?.position.segment;
         journal::remove_segments_before(storage, needed_from)?;

@@ -20,7 +20,9 @@ impl Writer {
     /// engine is read-only from then on, and nothing of the drafts is published.
     pub(super) fn publish(&mut self) -> Result<(), StorageFailure> {
         // INVARIANT: in the journal first. What nobody can see yet may still be lost.
+        let n_events = std::mem::take(&mut self.events_in_batch);
         self.commit()?;
+        self.meters.applied.add(n_events);
         self.publish_drafts();
         self.publish_offsets();
         self.shared.applied.advance(self.seq);

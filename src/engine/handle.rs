@@ -447,6 +447,9 @@ impl Engine {
     /// Works off the queue for at most `deadline`, stops the threads, and says what was left. Senders get
     /// `Stopped` from then on; readers go on answering from the last model.
     ///
+    /// With a store, everything is durable when it returns. It writes no checkpoint: call [`checkpoint`](Self::checkpoint)
+    /// before it if the next start is to have nothing to replay.
+    ///
     /// # Errors
     /// [`ShutdownError::WriterPanicked`] if the writer thread had died before.
     pub fn shutdown(mut self, deadline: Duration) -> Result<ShutdownReport, ShutdownError> {

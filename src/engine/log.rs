@@ -9,7 +9,7 @@ use crate::ingest::Interaction;
 use crate::journal::{Flush, Record};
 use crate::model::{Refusal, Solve};
 use crate::storage::StorageFailure;
-use crate::types::{EventSeq, Signal};
+use crate::types::{EventSeq, Signal, Timestamp};
 
 impl Writer {
     /// Whether anything may still be learned: nothing after the journal has failed.
@@ -43,12 +43,17 @@ impl Writer {
     /// Writes what has been noted, and syncs it if that is what the durability asks for. Blocks for as long
     /// as the storage does.
     pub(super) fn commit(&mut self) -> Result<(), StorageFailure> {
+        self.commit_through(self.seq)
+    }
+
+    /// As [`commit`](Self::commit), `through` being the last event or change of what has been noted.
+    pub(super) fn commit_through(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
         if let Some(failure) = &self.journal_failure {
             return Err(failure.clone());
         }
         self.batch_has_event = false;
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        journal.commit(self.seq).inspect_err(|failure| self.journal_failed(failure))
+        journal.commit(through).inspect_err(|failure| self.journal_failed(failure))
     }
 
     /// Syncs what has waited for its interval, where no thread does it.
@@ -92,12 +97,18 @@ impl Writer {
         self.erased.close();
     }
 
+    /// The clock showed `time`, or the journal says that it did.
+    pub(super) fn note_time(&mut self, time: Timestamp) {
+        self.latest_time = self.latest_time.max(Some(time));
+    }
+
     /// Each mark, and the first event of each batch, has the time before it, if it has passed: a replay until some
     /// moment stops there.
     fn log_time(&mut self) {
         let now = self.now();
         if self.last_logged_time != Some(now) {
             self.last_logged_time = Some(now);
+            self.note_time(now);
             if let Some(journal) = &mut self.journal {
                 journal.record(&Record::Time(now));
             }

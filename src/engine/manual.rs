@@ -175,17 +175,28 @@ impl ManualEngine {
     /// Learns many events without a solve for each: readers solve for themselves until the next sweep.
     pub fn import(&mut self, events: impl IntoIterator<Item = Event>) -> ImportReport {
         let mut report = ImportReport::default();
+        let mut outcomes = Vec::new();
         for (place, event) in (0..).zip(events) {
             if let Some(interaction) = report.admit(place, event, &self.admission) {
-                let outcome = self.writer.apply(&interaction, RowsAtSending::default(), Solve::OnRead);
-                report.count(outcome);
+                outcomes.push(self.writer.apply(&interaction, RowsAtSending::default(), Solve::OnRead));
             }
-            if place % CHUNK as u64 == 0 {
-                self.publish();
+            if outcomes.len() == CHUNK {
+                self.publish_imported(&mut outcomes, &mut report);
             }
         }
-        self.publish();
+        self.publish_imported(&mut outcomes, &mut report);
         report
+    }
+
+    /// Counts what was kept.
+    fn publish_imported(&mut self, outcomes: &mut Vec<Outcome>, report: &mut ImportReport) {
+        let is_kept = self.writer.publish().and_then(|()| self.writer.sync_if_due()).is_ok();
+        for mut outcome in outcomes.drain(..) {
+            if !is_kept {
+                outcome.take_back();
+            }
+            report.count(outcome);
+        }
     }
 
     /// Gives rows to items nobody has listened to yet, and publishes them; says how many are new.
@@ -200,7 +211,8 @@ impl ManualEngine {
         let ids = checked_items(items)?;
         let added = self.writer.add_items(&ids);
         self.fold_items();
-        added.map_err(EngineError::Refused)
+        let is_kept = self.writer.check_writable();
+        added.and_then(|n_added| is_kept.map(|()| n_added)).map_err(EngineError::Refused)
     }
 
     /// Trains on everything learned so far and publishes the result. Blocks until it is done.
@@ -209,6 +221,9 @@ impl ManualEngine {
     /// [`TrainingError`] says why there is no new model; the one in use stays.
     pub fn sweep(&mut self) -> Result<SweepReport, TrainingError> {
         self.publish();
+        if let Some(failure) = &self.writer.journal_failure {
+            return Err(TrainingError::ReadOnly(failure.clone()));
+        }
         let job = self.writer.begin_sweep();
         let pool = Arc::clone(&self.writer.pool);
         let result = pool.install(|| job.run(&pool));

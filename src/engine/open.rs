@@ -136,10 +136,12 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         every: opening.every,
         keep_journal: opening.keep_journal,
         last_record: last_record.saturating_sub(report.records),
-        last_at: taken_at.unwrap_or(now),
+        // A clock that was set back must not keep the next one from being due.
+        last_at: taken_at.map_or(now, |taken_at| taken_at.min(now)),
         last_took: Duration::ZERO,
         // The replay was the work once more.
         work: replay_began.elapsed(),
+        damaged: report.skipped_checkpoints.iter().map(|(file, _)| file.clone()).collect(),
         _lock: lock,
     });
     if report.interrupted_sweep {

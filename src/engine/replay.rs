@@ -117,7 +117,8 @@ impl<'w> Replay<'w> {
                 self.catch_up();
                 self.writer.settle();
             }
-            Record::Time(_) | Record::Synced { .. } => {}
+            Record::Time(time) => self.writer.note_time(time),
+            Record::Synced { .. } => {}
         }
         Ok(())
     }

@@ -98,6 +98,8 @@ pub(super) struct Store {
     pub(super) last_took: Duration,
     /// How long the engine has worked since.
     pub(super) work: Duration,
+    /// Checkpoints that were found damaged: none of those that are kept.
+    pub(super) damaged: Arc<[String]>,
     /// Keeps other engines out for as long as this one has the store.
     pub(super) _lock: Box<dyn StorageLock>,
 }

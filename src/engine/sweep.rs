@@ -88,22 +88,18 @@ impl Writer {
     ) -> Result<SweepReport, TrainingError> {
         self.meters.set_sweeping(false);
         match result {
-            Ok(candidate) if self.check_writable().is_ok() => {
+            // What the journal cannot say has happened must not happen.
+            Ok(candidate) => {
                 let generation = self.generation.id.next();
                 self.log(|| Record::Published { generation });
-                if self.commit().is_err() {
+                if let Err(failure) = self.commit() {
                     self.give_up_sweep();
-                    return Err(TrainingError::Cancelled);
+                    return Err(TrainingError::ReadOnly(failure));
                 }
                 let report = self.perform_publication(candidate);
                 self.meters.sweep_published(&report);
                 self.worked(report.duration);
                 Ok(report)
-            }
-            // What the journal cannot say has happened must not happen.
-            Ok(_) => {
-                self.give_up_sweep();
-                Err(TrainingError::Cancelled)
             }
             Err(error) => {
                 self.log(|| Record::NotPublished { reason: error.to_string() });

@@ -234,6 +234,9 @@ impl Worker {
                 // Whoever called may have gone away.
                 let _ = call.done.try_send(Err(failure.clone().into()));
             }
+            for reply in self.next_waiting.drain(..) {
+                let _ = reply.try_send(Err(TrainingError::ReadOnly(failure.clone())));
+            }
         }
         // Before a sweep: it waits for the end of one that is under way, and there may always be another.
         if self.writer.may_checkpoint()

@@ -102,8 +102,12 @@ pub(super) struct Writer {
     pub(super) erased: Arc<Watermark>,
     pub(super) erasure_failed_at: Option<Timestamp>,
     pub(super) last_logged_time: Option<Timestamp>,
+    /// The latest that the clock has shown, whatever it shows now.
+    pub(super) latest_time: Option<Timestamp>,
     /// Whether an event was logged since the last commit.
     pub(super) batch_has_event: bool,
+    /// Events learned since the last commit.
+    pub(super) events_in_batch: u64,
 }
 
 /// A sweep under way.
@@ -155,7 +159,9 @@ impl Writer {
             erasure_failed_at: None,
             journal_failure: None,
             last_logged_time: None,
+            latest_time: None,
             batch_has_event: false,
+            events_in_batch: 0,
             crew: Crew::new(Arc::clone(&pool)),
             settings,
             shared,
@@ -175,6 +181,7 @@ impl Writer {
         // Whoever was in the generation when the checkpoint was taken is in it.
         writer.generation_published_at = restored.seq;
         writer.stream_time = restored.stream_time;
+        writer.latest_time = Some(restored.taken_at);
         writer.last_freeze = restored.last_freeze;
         writer.norm_of_model = restored.norm_of_model;
         writer.by_item = by_item;

@@ -74,9 +74,6 @@ impl fmt::Display for BadHeader {
     }
 }
 
-/// There will never be a version beyond it: what says so is noise.
-const MAX_VERSION: u32 = 1 << 16;
-
 impl Header {
     pub(super) fn salt(&self) -> Salt {
         Salt::new(self.store_id, self.number)
@@ -99,26 +96,29 @@ impl Header {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, BadHeader> {
         // What was created but never synced may have zeros where nothing was written.
         let may_be_ours = bytes.iter().zip(MAGIC).all(|(&byte, ours)| byte == ours || byte == 0);
-        if !may_be_ours {
-            return Err(BadHeader::Foreign);
+        let bad = if may_be_ours { BadHeader::Broken } else { BadHeader::Foreign };
+        let Ok(header) = TakeBytes::new(bytes).array::<HEADER_BYTES>() else { return Err(bad) };
+        let (checked, checksum) = header.split_at(HEADER_BYTES - size_of::<u32>());
+        let rest = &checked[MAGIC.len()..];
+        // INVARIANT: the header of every version is so long, and ends with this checksum, so that later versions are
+        // told from damage.
+        let sum = crc32c::crc32c_append(crc32c::crc32c(&MAGIC), rest);
+        if TakeBytes::new(checksum).u32() != Ok(sum) {
+            return Err(bad);
         }
-        if !bytes.starts_with(&MAGIC) {
+        if !checked.starts_with(&MAGIC) {
+            // All but the very first bytes is what was written.
             return Err(BadHeader::Broken);
         }
-        // INVARIANT: the version stands here in every version, so that later ones are told from damage.
-        match TakeBytes::new(&bytes[MAGIC.len()..]).u32() {
-            Ok(found) if (VERSION + 1..=MAX_VERSION).contains(&found) => Err(BadHeader::Newer { found }),
-            Ok(_) | Err(_) => Self::take(bytes).map_err(|_| BadHeader::Broken),
+        let mut fields = TakeBytes::new(rest);
+        match fields.u32() {
+            Ok(VERSION) => Self::take(fields).map_err(|_| BadHeader::Broken),
+            Ok(found) if found > VERSION => Err(BadHeader::Newer { found }),
+            Ok(_) | Err(_) => Err(BadHeader::Broken),
         }
     }
 
-    fn take(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let header: [u8; HEADER_BYTES] = TakeBytes::new(bytes).array()?;
-        let (checked, checksum) = header.split_at(HEADER_BYTES - size_of::<u32>());
-        if TakeBytes::new(checksum).u32()? != crc32c::crc32c(checked) {
-            return Err(DecodeError::Invalid("the checksum of a header"));
-        }
-        let mut fields = TakeBytes::new(&checked[MAGIC.len() + size_of::<u32>()..]);
+    fn take(mut fields: TakeBytes<'_>) -> Result<Self, DecodeError> {
         let header = Self {
             store_id: fields.u64()?,
             number: fields.u64()?,
@@ -238,12 +238,16 @@ mod tests {
         for at in 0..HEADER_BYTES {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x10;
-            let expected = match at {
-                0..8 => BadHeader::Foreign,
-                8..10 => BadHeader::Newer { found: 1 + (0x10 << ((at - 8) * 8)) },
-                _ => BadHeader::Broken,
-            };
-            assert_eq!(Header::read(&flipped), Err(expected), "{at}");
+            assert_eq!(Header::read(&flipped), Err(BadHeader::Broken), "{at}");
         }
+        let mut newer = bytes;
+        newer[8] = 7;
+        assert_eq!(Header::read(&newer), Err(BadHeader::Broken), "its checksum is that of version 1");
+        let sum = crc32c::crc32c(&newer[..44]).to_le_bytes();
+        newer[44..].copy_from_slice(&sum);
+        assert_eq!(Header::read(&newer), Err(BadHeader::Newer { found: 7 }));
+        newer[0] = b'P';
+        newer[20] ^= 1;
+        assert_eq!(Header::read(&newer), Err(BadHeader::Foreign));
     }
 }

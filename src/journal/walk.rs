@@ -134,9 +134,11 @@ impl Walk {
         };
         let Header { store_id, number, first_record, synced_through } = match segment.header {
             Ok(header) => header,
-            // Behind segments of ours it is one that was begun and never synced: the device may have put anything
-            // where its first bytes should be.
-            Err(BadHeader::Foreign) => return bad(BadHeader::Foreign.to_string(), false),
+            // Right behind a segment of ours it is one that was begun and never synced: the device may have put
+            // anything where its first bytes should be.
+            Err(BadHeader::Foreign) if index > 0 && self.segments[index - 1].number + 1 == segment.number => {
+                return bad(BadHeader::Foreign.to_string(), false);
+            }
             Err(header) => match header.refusal(&segment.name) {
                 Some(refusal) => return Err(refusal),
                 None => return bad(header.to_string(), header != BadHeader::Broken),

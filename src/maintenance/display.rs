@@ -88,7 +88,7 @@ impl fmt::Display for OpeningForecast {
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.is_needed() {
-            return f.write_str("there is nothing to repair");
+            return f.write_str("there is nothing to repair: what opening reads is whole");
         }
         for (file, why) in self.dropped_checkpoints() {
             writeln!(f, "remove {file}: {why}")?;

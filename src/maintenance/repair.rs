@@ -53,9 +53,13 @@ pub struct DroppedTail {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RepairError {
-    /// The store failed, or an engine has it open ([`StoreError::InUse`]).
+    /// The store failed, an engine has it open ([`StoreError::InUse`]), or a file of somebody else's or of a later
+    /// version is in the way.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is damaged so early that nothing can be kept. Nothing was changed.
+    #[error("nothing of the store can be kept; restore a backup, or begin a new one elsewhere")]
+    NothingLeft(#[source] StoreError),
     /// The store is not what it was when the plan was made. Nothing was changed.
     #[error("the store has changed since the repair was planned; make a new plan")]
     Changed,
@@ -74,15 +78,16 @@ impl Repair {
     /// Finds out what has to go. Changes nothing and takes no lock; blocks for as long as reading the store does.
     ///
     /// # Errors
-    /// [`StoreError`] if nothing would be left, if a file of somebody else's or of a later version is in the way,
+    /// [`RepairError`] if nothing would be left, if a file of somebody else's or of a later version is in the way,
     /// or if the storage fails.
-    pub fn plan(storage: impl Storage) -> Result<Self, StoreError> {
+    pub fn plan(storage: impl Storage) -> Result<Self, RepairError> {
         let storage: Arc<dyn Storage> = Arc::new(storage);
         let plan = Plan::new(&storage)?;
         Ok(Self { storage, plan })
     }
 
-    /// Whether there is anything to repair. A torn tail is not: opening the store cuts it off.
+    /// Whether there is anything to repair: whether the store would be refused, or a checkpoint passed over. A torn tail is
+    /// nothing, as opening cuts it off, and neither is damage in what opening does not read.
     pub fn is_needed(&self) -> bool {
         self.damage().is_some() || !self.dropped_checkpoints().is_empty()
     }
@@ -140,12 +145,13 @@ impl Repair {
 }
 
 impl Plan {
-    fn new(storage: &Arc<dyn Storage>) -> Result<Self, StoreError> {
+    fn new(storage: &Arc<dyn Storage>) -> Result<Self, RepairError> {
         let start = Start::find(&**storage)?;
         let mut journal = RepairPlan::new(Arc::clone(storage), start.origin)?;
         let is_lost = start.origin == Origin::Start && journal.last_record() == 0;
         if is_lost && let Some(damage) = start.damage.or(journal.take_damage()) {
-            return Err(damage);
+            let is_beyond_repair = matches!(damage, StoreError::Damaged { .. } | StoreError::Missing { .. });
+            return Err(if is_beyond_repair { RepairError::NothingLeft(damage) } else { damage.into() });
         }
         let is_damaged = journal.damage().is_some();
         Ok(Self {

@@ -20,6 +20,13 @@ pub struct StoreReport {
     pub opening: Result<OpeningForecast, StoreError>,
 }
 
+impl StoreReport {
+    /// Whether there is no file of a store at all: most likely the directory is another.
+    pub fn is_empty(&self) -> bool {
+        self.checkpoints.is_empty() && self.segments.is_empty()
+    }
+}
+
 /// A checkpoint in a store.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -38,7 +45,7 @@ pub struct CheckpointInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckpointContents {
-    /// When it was taken, by the engine's clock.
+    /// When it was taken: the latest that the engine's clock had shown by then.
     pub taken_at: Timestamp,
     /// The length of the file.
     pub n_bytes: u64,

@@ -14,7 +14,8 @@ use super::traits::{AppendFile, ReadFile, Storage, StorageLock, longer_than_the_
 /// the directory vanish once it has been used, calls fail rather than begin an empty store in its place.
 ///
 /// A second engine is kept out by an advisory lock on the file `LOCK`, which the system lets go of when the
-/// process ends, however it ends. Network file systems that do not honour such locks do not keep it out.
+/// process ends, however it ends: it never needs to be removed, and while an engine runs it must not be, as the next
+/// engine would lock another file. Network file systems that do not honour such locks do not keep it out.
 ///
 /// # Power cuts
 ///
@@ -56,15 +57,20 @@ impl DirStorage {
         }
         let missing: Vec<&Path> =
             self.directory.ancestors().take_while(|path| matches!(path.try_exists(), Ok(false))).collect();
-        fs::create_dir_all(&self.directory)?;
+        fs::create_dir_all(&self.directory).map_err(at(&self.directory))?;
         // Even if the directory is there: whoever made it may have been killed before this.
-        sync_entry(&self.directory)?;
+        sync_entry(&self.directory).map_err(at(&self.directory))?;
         for made in missing.iter().skip(1) {
-            sync_entry(made)?;
+            sync_entry(made).map_err(at(made))?;
         }
         self.found.get_or_init(|| ());
         Ok(())
     }
+}
+
+/// Says of which file it is: the system does not.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error + '_ {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 impl Storage for DirStorage {
@@ -74,11 +80,11 @@ impl Storage for DirStorage {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.found.get().is_none() => {
                 return Ok(Vec::new());
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(at(&self.directory)(error)),
         };
         let mut names = Vec::new();
         for entry in entries {
-            let entry = entry?;
+            let entry = entry.map_err(at(&self.directory))?;
             // What is called otherwise than a file of ours may be is not ours.
             let Ok(name) = entry.file_name().into_string() else { continue };
             if checked(&name).is_err() {
@@ -90,15 +96,16 @@ impl Storage for DirStorage {
                 // Removed since, or a link that leads nowhere.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 // Not left out in silence: a store with a file missing looks like another store.
-                Err(error) => return Err(error),
+                Err(error) => return Err(at(&entry.path())(error)),
             }
         }
         Ok(names)
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
-        let file = File::open(self.path(name)?)?;
-        let len = file.metadata()?.len();
+        let path = self.path(name)?;
+        let file = File::open(&path).map_err(at(&path))?;
+        let len = file.metadata().map_err(at(&path))?.len();
         Ok(Box::new(DirReader { file, len }))
     }
 
@@ -106,39 +113,42 @@ impl Storage for DirStorage {
         let path = self.path(name)?;
         self.make_directory()?;
         // Append mode: after a `truncate` the next bytes belong at the new end.
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let file = OpenOptions::new().append(true).create_new(true).open(&path).map_err(at(&path))?;
         Ok(Arc::new(DirFile(file)))
     }
 
     fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(self.path(name)?)?;
-        if len > file.metadata()?.len() {
+        let path = self.path(name)?;
+        let file = OpenOptions::new().write(true).open(&path).map_err(at(&path))?;
+        if len > file.metadata().map_err(at(&path))?.len() {
             return Err(longer_than_the_file());
         }
-        file.set_len(len)?;
-        file.sync_all()
+        file.set_len(len).and_then(|()| file.sync_all()).map_err(at(&path))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path(from)?, self.path(to)?)
+        let (from, to) = (self.path(from)?, self.path(to)?);
+        fs::rename(&from, to).map_err(at(&from))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path(name)?)
+        let path = self.path(name)?;
+        fs::remove_file(&path).map_err(at(&path))
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        sync_directory(&self.directory)
+        sync_directory(&self.directory).map_err(at(&self.directory))
     }
 
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
         self.make_directory()?;
         let path = self.directory.join(LOCK_FILE);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(at(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(DirLock(file))),
             Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(fs::TryLockError::Error(error)) => Err(error),
+            Err(fs::TryLockError::Error(error)) => Err(at(&path)(error)),
         }
     }
 }

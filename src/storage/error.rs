@@ -38,7 +38,9 @@ pub enum StoreError {
         supported: u32,
     },
     /// Bytes that had been made durable are not what was written.
-    #[error("{file} is damaged at byte {offset}: {what}; restore a backup, or see the `inspect` example")]
+    #[error(
+        "{file} is damaged at byte {offset}: {what}; restore a backup, or see what `maintenance::Repair` can keep"
+    )]
     Damaged {
         /// The file.
         file: String,
@@ -48,7 +50,7 @@ pub enum StoreError {
         what: String,
     },
     /// A file is gone without which what follows it means nothing.
-    #[error("{file} is missing: {what}; restore it or a backup, or see the `inspect` example")]
+    #[error("{file} is missing: {what}; restore it or a backup, or see what `maintenance::Repair` can keep")]
     Missing {
         /// The file, or where it should begin.
         file: String,
@@ -71,7 +73,8 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// The store holds more than the settings allow.
+    /// The journal adds more than the settings allow. What a checkpoint holds is taken whatever the limits are; they refuse
+    /// what is new.
     #[error("the store holds more than {limit} {what}; raise `max_{what}`")]
     TooSmall {
         /// `"users"` or `"items"`.
@@ -89,7 +92,9 @@ pub enum StoreError {
     },
     /// The histories were kept with another half-life, so their sums mean something else.
     #[error(
-        "the store was kept with half-life {stored:?} ms, not {asked:?} ms; keep it, or rebuild the store"
+        "the store was kept with {}, not with {}; keep that, or rebuild the store",
+        half_life(*stored),
+        half_life(*asked)
     )]
     HalfLife {
         /// Of the store, in milliseconds; `None` without decay.
@@ -123,4 +128,8 @@ impl StoreError {
         let file = file.into();
         move |source| Self::Io { operation, file, source }
     }
+}
+
+fn half_life(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "no half-life".to_owned(), |ms| format!("a half-life of {ms} ms"))
 }

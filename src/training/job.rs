@@ -13,6 +13,7 @@ use crate::als::{Als, AlsParams, Factors, Gramian, ModelParts, SweepError, Sweep
 use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{ItemRows, Shared, UserState, Weighing};
 use crate::publish::Freeze;
+use crate::storage::StorageFailure;
 use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
 
 /// Everything a training run needs, taken at the moment of the freeze.
@@ -117,6 +118,9 @@ pub enum TrainingError {
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Cancelled,
+    /// The engine is read-only, as its journal has failed.
+    #[error("the engine is read-only; open it again")]
+    ReadOnly(#[source] StorageFailure),
     /// A solve failed.
     #[error("the sweep failed")]
     Solve(#[source] SweepError),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{builder, clock, events, vectors_of_users};
+use super::{builder, clock, events, feed, vectors_of_users};
 use crate::engine::{BuildError, CheckpointEvery, EngineBuilder, EraseError, Health, ManualEngine};
 use crate::journal::Durability;
 use crate::model::Outcome;
 use crate::storage::{AppendFile, MemoryStorage, ReadFile, Storage, StorageLock, StoreError};
-use crate::types::{Event, Timestamp};
+use crate::training::TrainingError;
+use crate::types::{Event, ManualClock, Timestamp};
 
 fn copy(storage: &MemoryStorage) -> MemoryStorage {
     let copy = MemoryStorage::new();
@@ -328,4 +329,110 @@ fn an_erasure_is_tried_again_though_the_clock_was_set_back() {
     assert!(!engine.writer.wants_checkpoint(), "it has just failed");
     clock.set(Timestamp::from_unix_seconds(super::START_SECONDS - 3_600));
     assert!(engine.writer.wants_checkpoint());
+}
+
+#[test]
+fn a_merge_that_was_not_journalled_is_seen_by_nobody() {
+    let storage = Faulty::default();
+    let clock = clock();
+    let mut engine =
+        builder(&clock).store_in(storage.clone(), Durability::Buffered).open_manual().expect("a new store");
+    feed(&mut engine, &[Event::listen("ana", "x"), Event::listen("ben", "y")]);
+    storage.fail_journal.store(true, Ordering::SeqCst);
+    let outcome = engine.merge_users("ana", "ben");
+    assert_eq!(outcome, Outcome::StoreFailed);
+    let view = engine.reader().view();
+    assert!(view.user("ana").is_known());
+    assert_eq!(view.user("ben").history().len(), 1);
+    assert_eq!(engine.stats().applied, 2);
+    assert!(matches!(engine.sweep(), Err(TrainingError::ReadOnly(_))));
+}
+
+/// Flips a bit in the middle of a file.
+fn damage(storage: &MemoryStorage, name: &str) {
+    let mut bytes = storage.contents(name).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    storage.insert(name, bytes);
+}
+
+/// Applies an event and writes a checkpoint; gives the name of that.
+fn checkpoint_after(engine: &mut ManualEngine, event: Event) -> String {
+    engine.apply(event).expect("well formed");
+    engine.checkpoint().expect("memory works").file
+}
+
+#[test]
+fn a_damaged_checkpoint_is_none_of_the_two_that_are_kept() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let mut engine = open(builder(&clock), &storage);
+    for item in ["a", "b"] {
+        checkpoint_after(&mut engine, Event::listen("ana", item));
+    }
+    let third = checkpoint_after(&mut engine, Event::listen("ana", "c"));
+    drop(engine);
+    damage(&storage, &third);
+    let mut engine = open(builder(&clock), &storage);
+    let fourth = checkpoint_after(&mut engine, Event::listen("ana", "d"));
+    let digest = engine.digest();
+    drop(engine);
+    damage(&storage, &fourth);
+    assert_eq!(open(builder(&clock), &storage).digest(), digest, "the second one stands in");
+}
+
+#[test]
+fn a_past_does_not_depend_on_checkpoints_though_the_clock_was_set_back() {
+    let clock = clock();
+    let start = Timestamp::from_unix_seconds(super::START_SECONDS);
+    let run = |with_checkpoint: bool| {
+        clock.set(start);
+        let storage = MemoryStorage::new();
+        let mut engine = open(builder(&clock).keep_journal(), &storage);
+        for (second, item) in [(10, "a"), (20, "b"), (5, "c"), (8, "d")] {
+            clock.set(Timestamp::from_unix_seconds(super::START_SECONDS + second));
+            feed(&mut engine, &[Event::listen("ana", item)]);
+            if with_checkpoint && second == 5 {
+                engine.checkpoint().expect("memory works");
+            }
+        }
+        drop(engine);
+        (0..30).map(move |second| {
+            let then = Timestamp::from_unix_seconds(super::START_SECONDS + second);
+            let past = builder(&ManualClock::at(start)).store_in(storage.clone(), Durability::Buffered);
+            let past = past.replay_until(then).expect("it reaches back to the start");
+            past.reader().view().user("ana").history().len()
+        })
+    };
+    let lens: Vec<_> = run(false).collect();
+    assert_eq!(lens[..], *[[0; 10], [1; 10], [4; 10]].concat());
+    assert_eq!(lens, run(true).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_checkpoint_under_the_name_of_another_is_passed_over() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let mut engine = open(builder(&clock), &storage);
+    let first = checkpoint_after(&mut engine, Event::listen("ana", "a"));
+    let second = checkpoint_after(&mut engine, Event::listen("ana", "b"));
+    let digest = engine.digest();
+    drop(engine);
+    storage.insert(&*second, storage.contents(&first).expect("it is there"));
+    let mut engine = open(builder(&clock), &storage);
+    assert_eq!(engine.digest(), digest);
+    let Health::Warming { recovery: Some(recovery), .. } = engine.health() else { panic!("no sweep yet") };
+    assert_eq!((recovery.checkpoint.as_deref(), recovery.skipped_checkpoints.len()), (Some(&*first), 1));
+}
+
+#[test]
+fn a_file_of_somebody_else_that_only_looks_like_the_next_segment_is_not_touched() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    feed(&mut open(builder(&clock), &storage), &[Event::listen("ana", "a")]);
+    let name = "journal-00000000000000009999.segment";
+    storage.insert(name, *b"shopping: bread, and a great deal more that is no journal at all");
+    let opened = builder(&clock).store_in(storage.clone(), Durability::Buffered).open_manual();
+    assert!(
+        matches!(&opened, Err(BuildError::Store(StoreError::Foreign { file })) if file == name),
+        "{opened:?}"
+    );
+    assert!(storage.contents(name).is_some());
 }

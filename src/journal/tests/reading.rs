@@ -147,6 +147,8 @@ fn what_is_not_ours_is_not_touched() {
     let storage = three_segments();
     let mut newer = segment(&three_segments(), 3);
     newer[8] = 2;
+    let sum = crc32c::crc32c(&newer[..44]).to_le_bytes();
+    newer[44..48].copy_from_slice(&sum);
     storage.insert(name(3), newer);
     assert!(error(&storage, Origin::Start).contains("has format 2"));
     let other = Arc::new(MemoryStorage::new());
