@@ -29,6 +29,8 @@ const N_USERS: usize = 5_000;
 const N_ITEMS: usize = 2_000;
 /// Artists in each history before the measurement.
 const HISTORY: usize = 50;
+/// Bounds how far behind the writer can be: at 100,000 events a second, half a second.
+const QUEUE: usize = 50_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -106,8 +108,6 @@ fn thread() -> Result<(), Failure> {
 fn flood() -> Result<(), Failure> {
     /// About five days of the world: histories of some fifty artists.
     const N_BEFORE: usize = 400_000;
-    /// Bounds how far behind the writer can be: at 100,000 events a second, half a second.
-    const QUEUE: usize = 50_000;
     let world = DemoWorld::builder().build()?;
     let mut events = world.events();
     let before: Vec<Event> = events.by_ref().take(N_BEFORE).collect();
@@ -138,8 +138,6 @@ fn often() -> impl SweepPolicy {
 /// Many listeners, some of them busy.
 fn city() -> Result<(), Failure> {
     const N_EVENTS: usize = 3_000_000;
-    /// Bounds how far behind the writer can be: at 300,000 events a second, half a second.
-    const QUEUE: usize = 150_000;
     let mut plays = Plays::of(100_000, 20_000, 4, Into::into, Into::into);
     let histories = plays.histories();
     let by_rank = activity(plays.users.len());
@@ -300,12 +298,11 @@ impl Plays {
         let total = usize::try_from(*shares.last().expect("not empty")).expect("64 bits");
         let drawn = self.below(total) as u64;
         let user = shares.partition_point(|&sum| sum <= drawn);
-        let artist = match self.below(5) {
-            0 => self.artist(),
-            _ => {
-                let place = self.below(HISTORY);
-                self.known[user * HISTORY + place]
-            }
+        let artist = if self.below(5) == 0 {
+            self.artist()
+        } else {
+            let place = self.below(HISTORY);
+            self.known[user * HISTORY + place]
         };
         Event::listen(&self.users[user], &self.items[artist])
     }

@@ -1,9 +1,13 @@
 //! Users changed since the last publication.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::model::{Shared, Solve, UserState};
 use crate::types::{EventSeq, UserIdx};
+
+/// States kept for their memory: some 100 MB at 50 items and 64 events a user.
+const MAX_SPARE: usize = 32_768;
 
 /// A state being written.
 #[derive(Debug)]
@@ -19,6 +23,9 @@ pub(super) struct Draft {
 pub(super) struct Drafts {
     states: Vec<Draft>,
     position: HashMap<UserIdx, usize, foldhash::fast::RandomState>,
+    /// States that nobody uses any more, for the memory they have: giving it back and asking for it anew takes as long as
+    /// copying a history does.
+    spare: Vec<UserState>,
 }
 
 impl Drafts {
@@ -35,7 +42,8 @@ impl Drafts {
     pub(super) fn edit(&mut self, user: UserIdx, shared: &Shared, solve: Solve) -> &mut UserState {
         let at = *self.position.entry(user).or_insert_with(|| {
             let published = shared.user(user);
-            let state = published.map(|state| state.draft()).unwrap_or_default();
+            let draft = |state: Arc<UserState>| state.draft_in(self.spare.pop().unwrap_or_default());
+            let state = published.map(draft).unwrap_or_default();
             self.states.push(Draft { user, state, solve });
             self.states.len() - 1
         });
@@ -50,8 +58,24 @@ impl Drafts {
         self.states[*at].state.seq = seq;
     }
 
+    /// Takes a state that was replaced; it is of use if nobody reads it any more.
+    pub(super) fn recycle(&mut self, old: Arc<UserState>) {
+        if self.spare.len() < MAX_SPARE
+            && let Some(state) = Arc::into_inner(old)
+        {
+            self.spare.push(state);
+        }
+    }
+
+    /// Gives back the memory that is kept for more drafts.
+    pub(super) fn free_spare(&mut self) {
+        self.spare = Vec::new();
+    }
+
     pub(super) fn take(&mut self) -> Vec<Draft> {
         self.position.clear();
+        // As many come back as are replaced; there may be less to do than there was.
+        self.spare.truncate(2 * self.states.len());
         std::mem::take(&mut self.states)
     }
 }

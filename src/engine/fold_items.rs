@@ -55,8 +55,9 @@ impl Writer {
         if self.gramians.is_some() {
             next.rows.settle();
             self.items_to_fold.extend(self.by_item.take_due());
-            // What was left of the batch before may be due again.
-            self.items_to_fold.sort_unstable();
+            // The new ones first: under a flood of events those that have merely grown wait. What was left of the batch before
+            // may be due again.
+            self.items_to_fold.sort_unstable_by_key(|&item| (!is_zero(next.rows.row(item)), item));
             self.items_to_fold.dedup();
             next.version = next.version.next();
             self.meters.item_batches.add(1);
@@ -71,7 +72,7 @@ impl Writer {
         let (Some(gramians), false) = (&mut self.gramians, due.is_empty()) else { return };
         let mut next = (*self.generation.items.load()).clone();
         let side = self.generation.users.as_ref().expect("a generation with Gramians has a user side");
-        let users = gramians.users(&self.generation, &self.shared, self.settings.path);
+        let users = gramians.users(self.settings.path);
         let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
         let mut solved = self.solve_items(base, &due);
         let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
@@ -85,7 +86,7 @@ impl Writer {
         let mut newcomers = Vec::new();
         for ((&item, row), old) in due.iter().zip(&solved).zip(&old) {
             next.rows.set_row(item, row);
-            if old.iter().all(|&value| value == 0.0) {
+            if is_zero(old) {
                 let mut listeners = self.by_item.listeners(item).to_vec();
                 // Which of them are solved anew must not depend on the order in which they came.
                 listeners.sort_unstable();
@@ -152,6 +153,11 @@ impl Writer {
             },
         )
     }
+}
+
+/// Whether it is the row of an item that nobody has solved yet.
+fn is_zero(row: &[f32]) -> bool {
+    row.iter().all(|&value| value == 0.0)
 }
 
 /// The listeners of one item: their vectors, one after the other, and their pairs.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::drafts::Draft;
 use super::writer::Writer;
-use crate::model::{FoldScratch, Folded, Generation, ItemSide, Solve, UserState};
+use crate::model::{FoldScratch, Folded, Generation, History, ItemSide, Solve, UserState};
 use crate::storage::StorageFailure;
 use crate::types::UserIdx;
 
@@ -12,6 +12,9 @@ use crate::types::UserIdx;
 const MIN_USERS_TO_SHARE: usize = 64;
 /// Users that one thread takes at a time.
 const USERS_OF_A_SHARE: usize = 16;
+/// How many users before their turn one is looked at, for each of three steps from the row to what freeing the old state
+/// needs.
+const AHEAD: usize = 8;
 /// Users brought into a new generation between two batches of events: a few milliseconds' work.
 const REFOLDS_AT_ONCE: usize = 512;
 
@@ -78,13 +81,23 @@ impl Writer {
             self.meters.user_folds.add(states.len() as u64);
             if states.len() < MIN_USERS_TO_SHARE {
                 for (_, state) in &mut states {
-                    fold(&self.generation, &items, state, &mut self.scratch);
+                    fold(&self.generation, &items, state, None, &mut self.scratch);
                 }
             } else {
                 states = self.fold_with_crew(states, items);
             }
         }
-        for (user, state) in states {
+        let users: Vec<UserIdx> = states.iter().map(|&(user, _)| user).collect();
+        for (at, (user, state)) in states.into_iter().enumerate() {
+            if let Some(&user) = users.get(at + 3 * AHEAD) {
+                self.shared.ask_for_slot(user);
+            }
+            if let Some(&user) = users.get(at + 2 * AHEAD) {
+                self.shared.ask_for_state(user);
+            }
+            if let Some(&user) = users.get(at + AHEAD) {
+                self.shared.look(user, UserState::prefetch_to_replace);
+            }
             self.store(user, state);
         }
     }
@@ -100,8 +113,13 @@ impl Writer {
         let shares = std::iter::from_fn(take_share).take_while(|share| !share.is_empty()).collect();
         let generation = Arc::clone(&self.generation);
         let folded = self.crew.share(shares, move |scratch, mut share| {
-            for (_, state) in &mut share {
-                fold(&generation, &items, state, scratch);
+            for at in 0..share.len() {
+                if let Some((_, later)) = share.get(at + 2) {
+                    later.history.prefetch();
+                }
+                let (now, later) = share[at..].split_at_mut(1);
+                let next = later.first().map(|(_, state)| &state.history);
+                fold(&generation, &items, &mut now[0].1, next, scratch);
             }
             share
         });
@@ -117,22 +135,37 @@ impl Writer {
 
     /// Puts `state` where readers see it, or nothing.
     pub(super) fn replace_state(&mut self, user: UserIdx, state: Option<Arc<UserState>>) {
+        // Without a state they are not in any sum: they had not come yet, or were forgotten.
+        let after = state.as_deref().and_then(|state| self.generation.vector_at_hand(user, state));
+        let is_first = self.gramians.as_mut().is_some_and(|gramians| gramians.user_gets(user, after));
         let slot = self.shared.slot(user);
         let old = match &self.freeze {
             Some(freeze) => freeze.replace(user.get(), slot, state),
             None => slot.replace(state),
         };
         self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);
-        if let Some(gramians) = &mut self.gramians {
-            gramians.touch(user, old.as_ref());
+        if is_first
+            && let (Some(gramians), Some(old)) = (&mut self.gramians, &old)
+            && let Some(before) = self.generation.vector_at_hand(user, old)
+        {
+            gramians.user_had(before);
         }
-        // The old state is freed here, after unlocking, unless a reader holds it.
-        drop(old);
+        // After unlocking, and unless a reader holds it.
+        if let Some(old) = old {
+            self.drafts.recycle(old);
+        }
     }
 }
 
-fn fold(generation: &Generation, items: &ItemSide, state: &mut UserState, scratch: &mut FoldScratch) {
+/// Solves `state`, by somebody who is going to solve `next` after it.
+fn fold(
+    generation: &Generation,
+    items: &ItemSide,
+    state: &mut UserState,
+    next: Option<&History>,
+    scratch: &mut FoldScratch,
+) {
     let Some(side) = &generation.users else { return };
-    let vector = side.fold_in(&state.history, generation.as_of, &items.rows, scratch);
+    let vector = side.fold_in_before(&state.history, next, generation.as_of, &items.rows, scratch);
     state.folded = Some(Folded { generation: generation.id, vector });
 }

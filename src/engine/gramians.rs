@@ -1,12 +1,10 @@
 //! The Gramians of both sides as they move between sweeps.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::als::Gramian;
 use crate::checkpoint::RunningGramians;
-use crate::kernel::{AlignedVec, SimdPath};
-use crate::model::{Generation, Shared, UserState};
+use crate::kernel::{AlignedVec, SimdPath, prefetch, stride_of};
 use crate::types::UserIdx;
 
 /// The running Gramian of the users, which item fold-ins are solved against, and that of the items, whose
@@ -17,44 +15,79 @@ pub(super) struct Gramians {
     items: Gramian,
     items_at_sweep: Gramian,
     items_moved: f64,
-    /// Users changed since `users` was brought up to date, with the state it still has in it. Bringing it
-    /// up to date once an item batch, rather than once an event, costs a user one pass however many
-    /// events they had.
-    stale: HashMap<UserIdx, Option<Arc<UserState>>, foldhash::fast::RandomState>,
+    /// Users changed since `users` was brought up to date. Doing that once an item batch, rather than once an event,
+    /// costs a user one pass however many events they had.
+    changed: ChangedUsers,
+}
+
+/// The vectors of users who have changed, before and after, side by side: the states they were in lie anywhere in memory.
+#[derive(Debug, Default)]
+struct ChangedUsers {
+    places: HashMap<UserIdx, usize, foldhash::fast::RandomState>,
+    users: Vec<UserIdx>,
+    /// The vector of each that the Gramian has in it; zeros for none.
+    before: Vec<f32>,
+    /// The present one.
+    after: Vec<f32>,
 }
 
 impl Gramians {
     /// As a sweep left them.
     pub(super) fn new(users: Gramian, items: Gramian) -> Self {
-        Self { users, items_at_sweep: items.clone(), items, items_moved: 0.0, stale: HashMap::default() }
+        let changed = ChangedUsers::default();
+        Self { users, items_at_sweep: items.clone(), items, items_moved: 0.0, changed }
     }
 
-    /// A user's state is about to be replaced; `old` is the one before. Only the first call counts until
-    /// the Gramian is brought up to date.
-    pub(super) fn touch(&mut self, user: UserIdx, old: Option<&Arc<UserState>>) {
-        self.stale.entry(user).or_insert_with(|| old.cloned());
+    /// `user` is about to have another vector. Says whether it is the first since the Gramian was brought up to date, which
+    /// then is to be [told](Self::user_had) the one before.
+    #[must_use]
+    pub(super) fn user_gets(&mut self, user: UserIdx, vector: Option<&[f32]>) -> bool {
+        let stride = stride_of(self.users.n_factors());
+        let ChangedUsers { places, users, before, after } = &mut self.changed;
+        let place = *places.entry(user).or_insert(users.len());
+        let is_first = place == users.len();
+        if is_first {
+            users.push(user);
+            before.resize(users.len() * stride, 0.0);
+            after.resize(users.len() * stride, 0.0);
+        }
+        let after = &mut after[place * stride..(place + 1) * stride];
+        match vector {
+            Some(vector) => after.copy_from_slice(vector),
+            None => after.fill(0.0),
+        }
+        is_first
+    }
+
+    /// The vector of the user who was changed last, as it was before.
+    pub(super) fn user_had(&mut self, vector: &[f32]) {
+        let first = self.changed.before.len() - vector.len();
+        self.changed.before[first..].copy_from_slice(vector);
     }
 
     /// The users' Gramian with all that is published.
-    pub(super) fn users(&mut self, generation: &Generation, shared: &Shared, path: SimdPath) -> &Gramian {
-        self.settle(generation, shared, path);
+    pub(super) fn users(&mut self, path: SimdPath) -> &Gramian {
+        self.settle(path);
         &self.users
     }
 
     /// Brings the users' Gramian up to date. When this is called matters to its last bits.
-    pub(super) fn settle(&mut self, generation: &Generation, shared: &Shared, path: SimdPath) {
-        let mut stale: Vec<_> = self.stale.drain().collect();
-        // Sums of floats depend on their order; the map's is random.
-        stale.sort_unstable_by_key(|&(user, _)| user);
-        let new: Vec<_> = stale.iter().map(|&(user, _)| (user, shared.user(user))).collect();
+    pub(super) fn settle(&mut self, path: SimdPath) {
+        if self.changed.users.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut self.changed);
+        // Sums of floats depend on their order; that of publication is not the replay's.
+        let mut order: Vec<usize> = (0..changed.users.len()).collect();
+        order.sort_unstable_by_key(|&place| changed.users[place]);
         let n_factors = self.users.n_factors();
-        self.users.add(&Gramian::of_rows(path, n_factors, rows(generation, &new)));
-        self.users.subtract(&Gramian::of_rows(path, n_factors, rows(generation, &stale)));
+        self.users.add(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.after)));
+        self.users.subtract(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.before)));
     }
 
     /// The sums as they are; everything was [settled](Self::settle) before.
     pub(super) fn to_parts(&self) -> RunningGramians {
-        debug_assert!(self.stale.is_empty(), "a checkpoint settles what is stale");
+        debug_assert!(self.changed.users.is_empty(), "a checkpoint settles what is stale");
         RunningGramians {
             users: self.users.clone(),
             items: self.items.clone(),
@@ -66,7 +99,7 @@ impl Gramians {
     /// From what [`to_parts`](Self::to_parts) gave.
     pub(super) fn from_parts(parts: RunningGramians) -> Self {
         let RunningGramians { users, items, items_at_sweep, items_moved } = parts;
-        Self { users, items, items_at_sweep, items_moved, stale: HashMap::default() }
+        Self { users, items, items_at_sweep, items_moved, changed: ChangedUsers::default() }
     }
 
     /// Item rows were replaced: `old` by `new`.
@@ -87,11 +120,16 @@ impl Gramians {
     }
 }
 
-/// The vectors that `states` have in `generation`, as the Gramian counts them.
-fn rows<'a>(
-    generation: &'a Generation,
-    states: &'a [(UserIdx, Option<Arc<UserState>>)],
-) -> impl Iterator<Item = &'a [f32]> {
-    // Without a state they are not there: they had not come yet, or were forgotten.
-    states.iter().filter_map(|(user, state)| generation.vector_at_hand(*user, state.as_deref()?))
+/// The rows of `rows`, one for each of `order`, in that order.
+fn in_order<'a>(order: &'a [usize], rows: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
+    /// How many rows before its turn a row is asked of memory.
+    const AHEAD: usize = 8;
+    let stride = rows.len() / order.len();
+    let row = move |place: usize| &rows[place * stride..(place + 1) * stride];
+    order.iter().enumerate().map(move |(at, &place)| {
+        if let Some(&later) = order.get(at + AHEAD) {
+            prefetch(row(later));
+        }
+        row(place)
+    })
 }

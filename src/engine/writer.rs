@@ -283,7 +283,7 @@ impl Writer {
     /// is logged.
     pub(super) fn settle(&mut self) {
         if let Some(gramians) = &mut self.gramians {
-            gramians.settle(&self.generation, &self.shared, self.settings.path);
+            gramians.settle(self.settings.path);
         }
     }
 }

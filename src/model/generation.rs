@@ -5,7 +5,7 @@ use super::item_side::{ItemRows, ItemSide};
 use super::user::UserState;
 use super::weighing::Weighing;
 use crate::als::{Factors, Pair, RowScratch, Rows, UserBase};
-use crate::kernel::{AlignedVec, SimdPath, stride_of};
+use crate::kernel::{AlignedVec, SimdPath, prefetch, stride_of};
 use crate::publish::{Published, VectorSource, vector_source};
 use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
 
@@ -106,12 +106,26 @@ impl UserSide {
         items: &ItemRows,
         scratch: &mut FoldScratch,
     ) -> AlignedVec {
+        self.fold_in_before(history, None, as_of, items, scratch)
+    }
+
+    /// As [`fold_in`](Self::fold_in), by somebody who is going to solve `next` after it: memory is asked for what that
+    /// needs.
+    pub(crate) fn fold_in_before(
+        &self,
+        history: &History,
+        next: Option<&History>,
+        as_of: Timestamp,
+        items: &ItemRows,
+        scratch: &mut FoldScratch,
+    ) -> AlignedVec {
         // Items that came after this version have no row in it: they are left to a later solve.
         let cells = &history.cells()[..known(history.cells(), items.n_items())];
         let factor = self.weighing.common_factor(history.landmark(), as_of);
         scratch.pairs.clear();
         scratch.pairs.extend(cells.iter().map(|cell| self.weighing.pair(cell, factor)));
-        self.solve(&CellRows { cells, items }, scratch, items.stride())
+        let next = next.map_or(&[][..], |next| &next.cells()[..known(next.cells(), items.n_items())]);
+        self.solve(&CellRows { cells, next, items }, scratch, items.stride())
     }
 
     /// Solves a taste nobody has a history for; `pairs` in order of `items`.
@@ -158,12 +172,21 @@ fn known(cells: &[Cell], n_items: usize) -> usize {
 
 struct CellRows<'a> {
     cells: &'a [Cell],
+    /// What is solved after them.
+    next: &'a [Cell],
     items: &'a ItemRows,
 }
 
 impl Rows for CellRows<'_> {
     fn row(&self, j: usize) -> &[f32] {
         self.items.row(self.cells[j].item())
+    }
+
+    fn prefetch(&self, j: usize) {
+        let cell = self.cells.get(j).or_else(|| self.next.get(j - self.cells.len()));
+        if let Some(cell) = cell {
+            prefetch(self.items.row(cell.item()));
+        }
     }
 }
 

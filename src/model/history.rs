@@ -269,16 +269,25 @@ impl History {
         prefetch(&self.cells);
     }
 
-    /// A copy with room for some more cells, so that adding one does not move all.
-    pub(super) fn draft(&self) -> Self {
-        let mut cells = Vec::with_capacity(self.cells.len() + SPARE_CELLS);
+    /// The same for its first cell, beside which lies what freeing it needs.
+    pub(crate) fn prefetch_first(&self) {
+        prefetch(&self.cells[..self.cells.len().min(1)]);
+    }
+
+    /// A copy in the memory of `spare`, with room for some more cells, so that adding one does not move all.
+    pub(super) fn draft_in(&self, spare: Self) -> Self {
+        let mut cells = spare.cells;
+        cells.clear();
+        cells.reserve(self.cells.len() + SPARE_CELLS);
         cells.extend_from_slice(&self.cells);
         Self { landmark: self.landmark, cells }
     }
 
-    /// Gives memory back before the history is published, if more is left over than a draft had.
+    /// Gives memory back before the history is published, if much is left over.
     pub(super) fn shrink(&mut self) {
-        self.cells.shrink_to(self.cells.len() + SPARE_CELLS);
+        if self.cells.capacity() > self.cells.len() + self.cells.len() / 4 + 2 * SPARE_CELLS {
+            self.cells.shrink_to(self.cells.len() + SPARE_CELLS);
+        }
     }
 
     fn position(&self, item: ItemIdx) -> Result<usize, usize> {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::history::Fact;
+use crate::kernel::prefetch;
 use crate::types::{ActionKind, ActionName, DayPart, ItemIdx, Signal, Timestamp};
 
 /// How many action names of the host's own an engine tells apart.
@@ -152,9 +153,24 @@ impl Recent {
         self.forget_beyond(ring_limit, standing_limit);
     }
 
-    /// A copy with room for some more events.
-    pub(super) fn draft(&self) -> Self {
-        let mut ring = VecDeque::with_capacity(self.ring.len() + SPARE_EVENTS);
+    /// Asks memory for the events, which will be read soon.
+    pub(super) fn prefetch(&self) {
+        let (front, back) = self.ring.as_slices();
+        prefetch(front);
+        prefetch(back);
+    }
+
+    /// The same for the first of them, beside which lies what freeing them needs.
+    pub(super) fn prefetch_first(&self) {
+        let (front, _) = self.ring.as_slices();
+        prefetch(&front[..front.len().min(1)]);
+    }
+
+    /// A copy in the memory of `spare`, with room for some more events.
+    pub(super) fn draft_in(&self, spare: Self) -> Self {
+        let mut ring = spare.ring;
+        ring.clear();
+        ring.reserve(self.ring.len() + SPARE_EVENTS);
         ring.extend(&self.ring);
         Self { ring, standing: self.standing.clone() }
     }

@@ -72,6 +72,26 @@ impl Shared {
         })
     }
 
+    /// Asks memory for where the state of `user` hangs.
+    pub(crate) fn ask_for_slot(&self, user: UserIdx) {
+        self.users.prefetch(user.index());
+    }
+
+    /// Asks memory for the state of `user`, some time after [`ask_for_slot`](Self::ask_for_slot).
+    pub(crate) fn ask_for_state(&self, user: UserIdx) {
+        if let Some(slot) = self.users.get(user.index()) {
+            slot.prefetch();
+        }
+    }
+
+    /// Shows the state of `user`, if there is one, to `look`, which must not wait for anything: some time after
+    /// [`ask_for_state`](Self::ask_for_state), to ask memory for parts of it.
+    pub(crate) fn look(&self, user: UserIdx, look: impl FnOnce(&UserState)) {
+        if let Some(slot) = self.users.get(user.index()) {
+            slot.look(look);
+        }
+    }
+
     /// The slot of a user who has a row.
     pub(crate) fn slot(&self, user: UserIdx) -> &Slot<UserState> {
         self.users.get_or_grow(user.index())

@@ -48,6 +48,13 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Shows the value to `look`, which must not wait for anything.
+    pub(crate) fn look(&self, look: impl FnOnce(&T)) {
+        if let Some(value) = &*self.0.read() {
+            look(value);
+        }
+    }
+
     /// Puts `value` in, or nothing, and gives the old one back, so that the caller frees it after unlocking.
     #[must_use = "the old value is freed here if nobody takes it"]
     pub(crate) fn replace(&self, value: impl Into<Option<Arc<T>>>) -> Option<Arc<T>> {
