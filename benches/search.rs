@@ -72,6 +72,25 @@ impl World {
                 black_box(self.index.top(query, 10, &self.known[user]).expect("a good query"))
             });
         });
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool of two");
+        group.bench_function("top 10 on two threads", |bencher| {
+            bencher.iter(|| {
+                user = (user + 1) % self.users.n_rows();
+                let query = self.users.get(user).expect("in range");
+                black_box(self.index.top_on(&pool, query, 10, &self.known[user]).expect("a good query"))
+            });
+        });
+        group.bench_function("sixteen times top 10 together", |bencher| {
+            bencher.iter(|| {
+                let queries: Vec<(&[f32], &[ItemIdx])> = (0..16)
+                    .map(|_| {
+                        user = (user + 1) % self.users.n_rows();
+                        (self.users.get(user).expect("in range"), &*self.known[user])
+                    })
+                    .collect();
+                black_box(self.index.top_of_each(&queries, 10).expect("good queries"))
+            });
+        });
         let n_items = u32::try_from(self.index.items().n_rows()).expect("fits");
         let mut item = 0_u32;
         group.bench_function("similar", |bencher| {

@@ -11,6 +11,7 @@ use super::handle::Engine;
 use super::manual::ManualEngine;
 use super::open::{self, Opening};
 use super::past::{self, Past};
+use super::priority::step_back;
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
@@ -254,7 +255,8 @@ impl EngineBuilder {
         Self { sweeps: (first, later), ..self }
     }
 
-    /// A pool of the host's to run sweeps on, instead of one of the engine's own.
+    /// A pool of the host's to run sweeps on, instead of one of the engine's own. Its threads keep their priority; those of
+    /// an own pool step back behind other threads on Linux.
     #[must_use]
     pub fn shared_pool(self, pool: Arc<ThreadPool>) -> Self {
         Self { pool: Some(pool), ..self }
@@ -428,6 +430,7 @@ fn own_pool(threads: Option<usize>) -> Result<ThreadPool, rayon::ThreadPoolBuild
     ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .thread_name(|number| format!("segue-pool-{number}"))
+        .start_handler(|_| step_back())
         .build()
 }
 

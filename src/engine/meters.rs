@@ -117,7 +117,7 @@ pub struct Stats {
     pub n_users: usize,
     /// Items known.
     pub n_items: usize,
-    /// Bytes of histories, vectors and ids, near enough.
+    /// Bytes of histories, vectors and ids, near enough; without the rows that a sweep has published for the users.
     pub n_bytes: u64,
     /// Events waiting in the queue; 0 for a manual engine.
     pub queue_len: usize,

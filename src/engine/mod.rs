@@ -20,6 +20,7 @@ mod manual;
 mod meters;
 mod open;
 mod past;
+mod priority;
 mod queue;
 mod replay;
 mod session;

@@ -106,6 +106,16 @@ impl ItemRows {
         self.search(path).by_product(query, limit, allowed)
     }
 
+    /// As [`top_by_product`](Self::top_by_product), for several queries at once.
+    pub(crate) fn top_by_products<'q>(
+        &self,
+        path: SimdPath,
+        queries: impl IntoIterator<Item = (&'q [f32], impl Allowed)>,
+        limit: usize,
+    ) -> Vec<Vec<Hit>> {
+        self.search(path).by_products(queries, limit)
+    }
+
     /// The `limit` rows with the largest cosine to `query`. Rows of zeros have none and are left out.
     pub(crate) fn top_by_cosine(
         &self,

@@ -1,5 +1,6 @@
 //! Exact search over factors from anywhere.
 
+use rayon::ThreadPool;
 use thiserror::Error;
 
 use crate::als::Factors;
@@ -93,7 +94,44 @@ impl ItemIndex {
         limit: usize,
         known: &[ItemIdx],
     ) -> Result<Vec<(ItemIdx, f32)>, SearchError> {
-        debug_assert!(known.is_sorted(), "known items are ascending");
+        let query = self.checked(query)?;
+        Ok(items(self.search().by_product(&query, limit, Unknown::new(known))))
+    }
+
+    /// As [`top`](Self::top), on the threads of `pool` if that pays: where millions of vectors are of one length, every one
+    /// of them has to be looked at. Blocks until it is done.
+    ///
+    /// # Errors
+    /// As [`top`](Self::top).
+    pub fn top_on(
+        &self,
+        pool: &ThreadPool,
+        query: &[f32],
+        limit: usize,
+        known: &[ItemIdx],
+    ) -> Result<Vec<(ItemIdx, f32)>, SearchError> {
+        let query = self.checked(query)?;
+        Ok(items(self.search().by_product_on(pool, &query, limit, Unknown::new(known))))
+    }
+
+    /// As [`top`](Self::top), for several queries, each with its known items: a piece of the catalogue is read once for all
+    /// of them. Runs on the calling thread.
+    ///
+    /// # Errors
+    /// As [`top`](Self::top), if that is the case for any of them.
+    pub fn top_of_each(
+        &self,
+        queries: &[(&[f32], &[ItemIdx])],
+        limit: usize,
+    ) -> Result<Vec<Vec<(ItemIdx, f32)>>, SearchError> {
+        let padded: Vec<_> =
+            queries.iter().map(|(query, _)| self.checked(query)).collect::<Result<_, _>>()?;
+        let each = padded.iter().zip(queries).map(|(query, (_, known))| (&**query, Unknown::new(known)));
+        Ok(self.search().by_products(each, limit).into_iter().map(items).collect())
+    }
+
+    /// The query with its padding.
+    fn checked(&self, query: &[f32]) -> Result<AlignedVec, SearchError> {
         let expected = self.items.n_factors();
         if query.len() != expected {
             return Err(SearchError::QueryLength { expected, got: query.len() });
@@ -103,7 +141,7 @@ impl ItemIndex {
         }
         let mut padded = AlignedVec::zeros(self.items.stride());
         padded[..expected].copy_from_slice(query);
-        Ok(items(self.search().by_product(&padded, limit, Unknown { known })))
+        Ok(padded)
     }
 
     /// The `limit` items whose vectors point most in the direction of that of `item`, by cosine, best first.
@@ -118,7 +156,7 @@ impl ItemIndex {
             return Err(SearchError::ItemOutOfRange { got: item.get(), n_items });
         }
         let query = self.items.row(item.index());
-        Ok(items(self.search().by_cosine(query, limit, Unknown { known: &[item] })))
+        Ok(items(self.search().by_cosine(query, limit, Unknown::new(&[item]))))
     }
 
     fn search(&self) -> Search<'_, Factors> {
@@ -145,8 +183,16 @@ impl RowSource for Factors {
 }
 
 /// Everything but some ascending items.
+#[derive(Debug, Clone, Copy)]
 struct Unknown<'a> {
     known: &'a [ItemIdx],
+}
+
+impl<'a> Unknown<'a> {
+    fn new(known: &'a [ItemIdx]) -> Self {
+        debug_assert!(known.is_sorted(), "known items are ascending");
+        Self { known }
+    }
 }
 
 impl Allowed for Unknown<'_> {

@@ -147,6 +147,32 @@ impl<'v> ItemQuery<'v> {
                 (top_by_value(&view.items.popularity, self.limit, Allows(&self)), *source)
             }
         };
+        Ok(self.answer(hits, source))
+    }
+
+    /// Answers queries of one view and one limit together: a piece of the catalogue is read once for all of them.
+    pub(super) fn run_all(queries: Vec<Self>, limit: usize) -> Result<Vec<Recommendations>, QueryError> {
+        let vector = |query: &Self| match &query.target {
+            Target::Personal(vector) if query.only.is_none() => Some(vector.clone()),
+            Target::Personal(_) | Target::Taste(_) | Target::Similar(_) | Target::Popular(_) => None,
+        };
+        let vectors: Vec<_> = queries.iter().map(vector).collect();
+        let together = queries.iter().zip(&vectors);
+        let together = together.filter_map(|(query, vector)| Some((&**vector.as_ref()?, Allows(query))));
+        let mut hits = match queries.first() {
+            Some(Self { view, .. }) => view.items.rows.top_by_products(view.path, together, limit),
+            None => Vec::new(),
+        }
+        .into_iter();
+        let answer = |(query, vector): (Self, &Option<_>)| match vector {
+            Some(_) => Ok(query.answer(hits.next().expect("one list a vector"), Source::Personal)),
+            None => query.run(),
+        };
+        queries.into_iter().zip(&vectors).map(answer).collect()
+    }
+
+    fn answer(&self, hits: Vec<Hit>, source: Source) -> Recommendations {
+        let view = self.view;
         let pick = |(score, row)| Some(Recommendation { item: view.item_id(ItemIdx::new(row))?, score });
         let provenance = Provenance {
             source,
@@ -154,7 +180,7 @@ impl<'v> ItemQuery<'v> {
             items: view.items.version,
             user_seq: self.user_seq,
         };
-        Ok(Recommendations::new(hits.into_iter().filter_map(pick).collect(), provenance))
+        Recommendations::new(hits.into_iter().filter_map(pick).collect(), provenance)
     }
 
     fn by_product(&self, vector: &[f32]) -> Vec<Hit> {

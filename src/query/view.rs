@@ -14,6 +14,9 @@ use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::{FoldScratch, Generation, ItemSide, Shared};
 use crate::types::{GenerationId, ItemId, ItemIdx, ItemVersion, UserId, UserIdx};
 
+/// Users of a batch whose searches go through the catalogue together.
+const USERS_TOGETHER: usize = 16;
+
 thread_local! {
     /// A reader that has to solve does so in memory it has used before.
     static SCRATCH: RefCell<FoldScratch> = RefCell::default();
@@ -112,8 +115,13 @@ impl View {
         users: &[UserId],
         limit: usize,
     ) -> Result<Vec<Recommendations>, QueryError> {
-        self.pool
-            .install(|| users.par_iter().map(|user| self.user(user).recommend().limit(limit).run()).collect())
+        let share = |users: &[UserId]| {
+            let query = |user| self.user(user).recommend().limit(limit);
+            ItemQuery::run_all(users.iter().map(query).collect(), limit)
+        };
+        let lists: Result<Vec<_>, _> =
+            self.pool.install(|| users.par_chunks(USERS_TOGETHER).map(share).collect());
+        Ok(lists?.into_iter().flatten().collect())
     }
 
     /// What this view pins, for tests that check its answers from outside.

@@ -1,6 +1,7 @@
 //! Rows in order of norm, in small integers: the first look at a catalogue.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdMask, dispatch, f32x16};
 
@@ -110,17 +111,24 @@ impl NormIndex {
         self.n_rows
     }
 
-    /// Offers `top` every row whose inner product with `query` it would keep, and few others.
+    /// Blocks of 16 rows, in the order of a search.
+    pub(crate) fn n_blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Offers `top` every row of `blocks` whose inner product with `query` it would keep, and few others. Says whether
+    /// rows of later blocks may be kept too.
     pub(crate) fn offer_by_product(
         &self,
         path: SimdPath,
         query: &[f32],
+        blocks: Range<usize>,
         rows: &impl RowSource,
         allowed: &mut impl Allowed,
         top: &mut TopK,
-    ) {
+    ) -> bool {
         let score = |row: &[f32]| dot(path, query, row);
-        self.offer(path, query, &ByProduct, score, rows, allowed, top);
+        self.offer(path, query, blocks, &ByProduct, score, rows, allowed, top)
     }
 
     /// Offers `top` every row whose cosine to `query` it would keep, and few others. Rows of zeros have none.
@@ -132,8 +140,17 @@ impl NormIndex {
         allowed: &mut impl Allowed,
         top: &mut TopK,
     ) {
-        let score = |row: &[f32]| cosine(path, query, row);
-        self.offer(path, query, &ByCosine { relative: rounding(query.len()) }, score, rows, allowed, top);
+        let (score, blocks) = (|row: &[f32]| cosine(path, query, row), 0..self.n_blocks());
+        self.offer(
+            path,
+            query,
+            blocks,
+            &ByCosine { relative: rounding(query.len()) },
+            score,
+            rows,
+            allowed,
+            top,
+        );
     }
 
     #[expect(clippy::too_many_arguments, reason = "the two callers above are what others see")]
@@ -141,20 +158,27 @@ impl NormIndex {
         &self,
         path: SimdPath,
         query: &[f32],
+        blocks: Range<usize>,
         measure: &impl Measure,
         score: impl Fn(&[f32]) -> f32,
         rows: &impl RowSource,
         allowed: &mut impl Allowed,
         top: &mut TopK,
-    ) {
+    ) -> bool {
         // Taken, not borrowed: whoever is asked below may search too.
         let mut codes = QUERY.take();
         codes.encode(query);
         if !is_ordinary(codes.spread.norm) {
             codes.spread.error = f32::INFINITY;
         }
-        let mut from = 0;
-        while let Some((block, promising)) = self.next_promising(path, &codes, measure, from, top.worst()) {
+        let mut from = blocks.start;
+        let goes_on = loop {
+            let (block, promising) =
+                match self.next_promising(path, &codes, measure, from..blocks.end, top.worst()) {
+                    Next::Promising { block, places } => (block, places),
+                    Next::EndOfBlocks => break true,
+                    Next::OutOfReach => break false,
+                };
             for place in (0..LANES).filter(|place| promising >> place & 1 == 1) {
                 let row = self.blocks[block].rows[place];
                 if row == NOBODY || allowed.is_left_out(row) {
@@ -166,20 +190,21 @@ impl NormIndex {
                 }
             }
             from = block + 1;
-        }
+        };
         QUERY.set(codes);
+        goes_on
     }
 
-    /// The first block from `from` on with rows that may reach `worst`, and which of its rows those are.
+    /// The first of `blocks` with rows that may reach `worst`.
     fn next_promising(
         &self,
         path: SimdPath,
         query: &QueryCodes,
         measure: &impl Measure,
-        from: usize,
+        blocks: Range<usize>,
         worst: Option<f32>,
-    ) -> Option<(usize, u64)> {
-        dispatch!(path.level(), simd => self.next_promising_in(simd, query, measure, from, worst))
+    ) -> Next {
+        dispatch!(path.level(), simd => self.next_promising_in(simd, query, measure, blocks, worst))
     }
 
     #[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
@@ -189,21 +214,26 @@ impl NormIndex {
         simd: S,
         query: &QueryCodes,
         measure: &impl Measure,
-        from: usize,
+        blocks: Range<usize>,
         worst: Option<f32>,
-    ) -> Option<(usize, u64)> {
+    ) -> Next {
         let Some(worst) = worst else {
             // The list is not full: everything may enter it.
-            return (from < self.blocks.len()).then_some((from, u64::MAX));
+            let block = blocks.start;
+            return if blocks.is_empty() {
+                Next::EndOfBlocks
+            } else {
+                Next::Promising { block, places: u64::MAX }
+            };
         };
         let scale = f32x16::splat(simd, query.scale);
         let error = f32x16::splat(simd, query.spread.error);
         let norm = f32x16::splat(simd, query.spread.norm);
         let worst_of_lanes = f32x16::splat(simd, worst);
-        let lines = self.lines.chunks_exact(self.n_lines.max(1));
-        for (at, (block, lines)) in self.blocks.iter().zip(lines).enumerate().skip(from) {
+        let lines = self.lines[blocks.start * self.n_lines..].chunks_exact(self.n_lines.max(1));
+        for ((at, block), lines) in blocks.clone().zip(&self.blocks[blocks]).zip(lines) {
             if measure.is_out_of_reach(query.spread.norm, block.norms[0], worst) {
-                return None;
+                return Next::OutOfReach;
             }
             let product = multiply_codes(simd, lines, &query.pairs);
             let approximation = product * (scale * f32x16::from_slice(simd, &block.scales));
@@ -217,11 +247,21 @@ impl NormIndex {
             let hopeless = (approximation + bound).simd_lt(to_reach).to_bitmask();
             let promising = !hopeless & ((1 << LANES) - 1);
             if promising != 0 {
-                return Some((at, promising));
+                return Next::Promising { block: at, places: promising };
             }
         }
-        None
+        Next::EndOfBlocks
     }
+}
+
+/// What a scan comes to next.
+enum Next {
+    /// A block, some places of which, as bits, may hold what the list would keep.
+    Promising { block: usize, places: u64 },
+    /// The end of what was to be looked at.
+    EndOfBlocks,
+    /// Rows too short to be kept, and so are all after them.
+    OutOfReach,
 }
 
 /// The cosine of two rows; NaN if one of them is zero.

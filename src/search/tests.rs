@@ -38,6 +38,7 @@ impl RowSource for Table {
 }
 
 /// Everything but some rows, half of them by the slow question.
+#[derive(Clone, Copy)]
 struct Without<'a>(&'a BTreeSet<u32>);
 
 impl Allowed for Without<'_> {
@@ -174,6 +175,37 @@ fn a_million_lists_are_those_of_brute_force() {
         compare(path, world, 1 + random.below(400), 1 + random.below(100), per_run, run as u64);
     }
     println!("{} lists compared", n_runs * per_run * 2);
+}
+
+#[test]
+fn lists_are_the_same_together_or_on_several_threads() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+    let mut random = SplitMix64::new(7);
+    for world in WORLDS {
+        // More than are looked at before a search is split.
+        for (n_rows, n_factors) in [(70_000, 3), (1_500, 40)] {
+            let rows = factors(world, n_rows, n_factors, &mut random);
+            let index = NormIndex::build(&rows);
+            let search = Search { path: SimdPath::detect(), rows: &rows, index: &index, changed: &[] };
+            let queries = factors(world, 8, n_factors, &mut random);
+            let withouts: Vec<BTreeSet<u32>> = (0..8)
+                .map(|_| (0..100).map(|_| u32::try_from(random.below(n_rows)).expect("few")).collect())
+                .collect();
+            for limit in [0, 1, 10, 200] {
+                let each = || (0..8).map(|at| queries.row(at)).zip(&withouts);
+                let alone: Vec<_> = each()
+                    .map(|(query, without)| bits(search.by_product(query, limit, Without(without))))
+                    .collect();
+                let together = each().map(|(query, without)| (query, Without(without)));
+                let together = search.by_products(together, limit);
+                assert_eq!(together.into_iter().map(bits).collect::<Vec<_>>(), alone);
+                for ((query, without), alone) in each().zip(&alone) {
+                    let split = search.by_product_on(&pool, query, limit, Without(without));
+                    assert_eq!(bits(split), *alone, "{world:?}, {n_rows} rows");
+                }
+            }
+        }
+    }
 }
 
 #[test]
