@@ -1,7 +1,7 @@
 //! How soon an event is visible, and how many events a second are.
 //!
-//! Run with `cargo bench --bench stream`; add `-- pump`, `-- thread`, `-- flood` or `-- city` for one part alone.
-//! Takes about two minutes and 4 GB of memory. Nothing else should run on the machine.
+//! Run with `cargo bench --bench stream`; add `-- pump`, `-- thread`, `-- flood`, `-- city` or `-- load` for one part
+//! alone. Takes about four minutes and 4 GB of memory. Nothing else should run on the machine.
 //!
 //! | part | what is measured |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `thread` | one event through an engine with nothing else to do: from before `send_tracked` until `view_after` has returned. Both threads are asleep before and in between, so the scheduler is in it twice |
 //! | `flood` | a bounded queue filled as fast as it is taken, for ten seconds, with sweeps in the course of it; every event is folded in |
 //! | `city` | the same for 100,000 listeners who know 50 of 20,000 artists each, without sweeps, the events made before the clock starts. As in the Last.fm data of HetRec 2011 the most active tenth sends 41 % of them; four of five are of an artist in the listener's history, where Last.fm has rather more |
+//! | `load` | queries of the city at fixed moments, 30 % of a thread, with nothing else to do, and while 50,000 events/s come in and sweeps follow each other without a pause: from when a query was due, which has the scheduler in it, and from when it began |
 //!
 //! The flood runs twice, because one solve covers all that a user did in a batch. The demo world's days pass
 //! in seconds here, so that whole sessions fall into one batch: that flatters. So the second flood has any of
@@ -17,11 +18,14 @@
 //! 64 factors everywhere.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use segue::demo::DemoWorld;
 use segue::{
-    AlsParams, Engine, Event, ItemId, ManualEngine, NeverSweep, SimdPath, SweepEvery, SweepPolicy, UserId,
+    AlsParams, Engine, Event, EventSender, ItemId, ManualEngine, NeverSweep, SimdPath, SweepEvery,
+    SweepPolicy, UserId,
 };
 
 const N_FACTORS: usize = 64;
@@ -51,6 +55,9 @@ fn main() -> Result<(), Failure> {
     }
     if is_wanted("city") {
         city()?;
+    }
+    if is_wanted("load") {
+        load()?;
     }
     Ok(())
 }
@@ -138,7 +145,7 @@ fn often() -> impl SweepPolicy {
 /// Many listeners, some of them busy.
 fn city() -> Result<(), Failure> {
     const N_EVENTS: usize = 3_000_000;
-    let mut plays = Plays::of(100_000, 20_000, 4, Into::into, Into::into);
+    let mut plays = Plays::of_a_city();
     let histories = plays.histories();
     let by_rank = activity(plays.users.len());
     let events: Vec<Event> =
@@ -146,6 +153,123 @@ fn city() -> Result<(), Failure> {
     let share = 100.0 * share_of_most_active(&events);
     let what = format!("a city, a tenth of its users send {share:.0} % of the events");
     flood_with(&what, QUEUE, NeverSweep, histories, events.into_iter())
+}
+
+/// Queries beside everything else.
+fn load() -> Result<(), Failure> {
+    const ROUNDS: usize = 3;
+    let mut plays = Plays::of_a_city();
+    let engine = Engine::builder().als(params()?).sweep_policy(NeverSweep).open()?;
+    engine.import(plays.histories())?;
+    engine.sweep_now()?.wait()?;
+    let every = query_every(&engine, &mut plays)?;
+    let (mut idle, mut busy) = (Asked::default(), Asked::default());
+    let (mut n_sent, mut n_sweeps, mut sending) = (0, 0, Duration::ZERO);
+    for _ in 0..ROUNDS {
+        ask_for(Duration::from_secs(6), every, &engine, &mut plays, &mut idle)?;
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let (sender, mut listening) = (engine.sender(), plays.clone());
+            let done = &done;
+            let sends = scope.spawn(move || send_at_a_rate(&sender, &mut listening, done));
+            let sweeps = scope.spawn(|| {
+                let mut n_sweeps = 0;
+                while !done.load(Ordering::Relaxed) {
+                    engine.sweep_now().expect("it runs").wait().expect("there is enough to learn from");
+                    n_sweeps += 1;
+                }
+                n_sweeps
+            });
+            let began = Instant::now();
+            ask_for(Duration::from_secs(6), every, &engine, &mut plays, &mut busy)?;
+            done.store(true, Ordering::Relaxed);
+            sending += began.elapsed();
+            n_sent += sends.join().expect("sending does not panic");
+            n_sweeps += sweeps.join().expect("sweeping does not panic");
+            Ok::<_, Failure>(())
+        })?;
+    }
+    let rate = as_f64(n_sent) / sending.as_secs_f64();
+    println!(
+        "load: a query every {every:.0?}; then beside {rate:.0} events/s and {n_sweeps} sweeps (p99 should at most double)"
+    );
+    for (when, asked) in [("idle", &mut idle), ("load", &mut busy)] {
+        for (since, latencies) in
+            [("from when it was due", &mut asked.due), ("from when it began  ", &mut asked.begun)]
+        {
+            latencies.sort_unstable();
+            let at = |percent: usize| latencies[(latencies.len() * percent / 100).min(latencies.len() - 1)];
+            println!("  {when}, {since}  p50 {:8.1?}, p99 {:8.1?}  ({})", at(50), at(99), latencies.len());
+        }
+    }
+    println!();
+    Ok(())
+}
+
+/// How long queries took.
+#[derive(Default)]
+struct Asked {
+    due: Vec<Duration>,
+    begun: Vec<Duration>,
+}
+
+/// So seldom that the thread that asks is busy less than a third of the time.
+fn query_every(engine: &Engine, plays: &mut Plays) -> Result<Duration, Failure> {
+    const N_QUERIES: u32 = 5_000;
+    let began = Instant::now();
+    for _ in 0..N_QUERIES {
+        ask(engine, plays)?;
+    }
+    Ok(began.elapsed() / N_QUERIES * 10 / 3)
+}
+
+fn ask(engine: &Engine, plays: &mut Plays) -> Result<(), Failure> {
+    let user = plays.below(plays.users.len());
+    engine.reader().view().user(plays.users[user].clone()).recommend().limit(10).run()?;
+    Ok(())
+}
+
+/// Asks at equal intervals whether or not the last query took longer: who comes late waits in line.
+fn ask_for(
+    duration: Duration,
+    every: Duration,
+    engine: &Engine,
+    plays: &mut Plays,
+    asked: &mut Asked,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    let mut due = began;
+    while due - began < duration {
+        // A sleep of so little ends when the system pleases; this thread has a core's third to itself.
+        while Instant::now() < due {
+            thread::yield_now();
+        }
+        let begun = Instant::now();
+        ask(engine, plays)?;
+        asked.due.push(due.elapsed());
+        asked.begun.push(begun.elapsed());
+        due += every;
+    }
+    Ok(())
+}
+
+/// Sends 50,000 events a second, fifty at a time, until `done`; gives their number.
+fn send_at_a_rate(sender: &EventSender, plays: &mut Plays, done: &AtomicBool) -> u64 {
+    const AT_ONCE: u64 = 50;
+    let by_rank = activity(plays.users.len());
+    let mut due = Instant::now();
+    let mut n_sent = 0;
+    while !done.load(Ordering::Relaxed) {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        for _ in 0..AT_ONCE {
+            if sender.send(plays.next_event_of(&by_rank)).is_err() {
+                return n_sent;
+            }
+        }
+        n_sent += AT_ONCE;
+        due += Duration::from_millis(1);
+    }
+    n_sent
 }
 
 fn flood_with(
@@ -246,6 +370,7 @@ fn as_f64(count: u64) -> f64 {
 }
 
 /// Listeners with histories of one length, and random plays of theirs.
+#[derive(Clone)]
 struct Plays {
     users: Vec<UserId>,
     items: Vec<ItemId>,
@@ -258,6 +383,10 @@ impl Plays {
     fn new(seed: u64) -> Self {
         let user = |number| format!("listener-{number:04}").into();
         Self::of(N_USERS, N_ITEMS, seed, user, |number| format!("an-artist-{number:04}").into())
+    }
+
+    fn of_a_city() -> Self {
+        Self::of(100_000, 20_000, 4, Into::into, Into::into)
     }
 
     fn of(

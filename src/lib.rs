@@ -92,6 +92,7 @@ mod kernel;
 pub mod maintenance;
 pub mod metrics;
 mod model;
+pub mod plugin;
 mod publish;
 mod query;
 mod search;
@@ -112,7 +113,7 @@ pub use engine::{
     ManualEngine, Past, PrivateSession, PrivateSessionError, RecoveryReport, SendError, ShutdownError,
     ShutdownReport, Stats, SweepHandle, TrySendError, journaled_events,
 };
-pub use guard::LatencySummary;
+pub use guard::{Incident, LatencySummary, PluginStats};
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
 pub use journal::{Durability, TornTail};
 pub use kernel::SimdPath;

@@ -93,8 +93,7 @@ fn a_clock_that_panics_is_named_and_survived() {
         engine.reader().view_after(&receipt, common::PATIENCE).expect("learned all the same");
     }
     let health = engine.health();
-    let named =
-        matches!(&health, Health::Degraded { why: Degradation::PluginPanicked { seam: "clock", .. } });
+    let named = matches!(&health, Health::Degraded { why: Degradation::Plugin { seam: "clock", .. } });
     assert!(named, "{health:?}");
     let answer = engine.reader().view().user("ana").recommend().run().expect("always an answer");
     assert!(matches!(answer.provenance().source, Source::Cold(_)));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use common::{PATIENCE, small};
+use segue::plugin::Incident;
 use segue::{Degradation, Event, Health, Outcome, Refusal, Signal, SweepContext, SweepDecision, SweepPolicy};
 
 #[test]
@@ -30,7 +31,9 @@ fn a_weigher_that_panics_refuses_its_event_alone() {
     let stats = engine.stats();
     assert_eq!((stats.applied, stats.plugin_panics, stats.n_items), (2, 1, 2));
     assert_eq!(stats.refused[&Refusal::WeigherPanicked], 1);
-    let Health::Degraded { why: Degradation::PluginPanicked { seam, message } } = engine.health() else {
+    let Health::Degraded { why: Degradation::Plugin { seam, incident: Incident::Panicked { message } } } =
+        engine.health()
+    else {
         panic!("{:?}", engine.health());
     };
     assert_eq!((seam, &*message), ("weigher", "cannot weigh this"));
@@ -55,7 +58,10 @@ fn a_sweep_policy_that_panics_waits() {
     // Asked at the latest before the next event is taken.
     let receipt = engine.sender().send_tracked(Event::listen("ana", 2)).expect("running");
     engine.reader().view_after(&receipt, PATIENCE).expect("the engine goes on");
-    let why = Degradation::PluginPanicked { seam: "sweep policy", message: "no idea".to_owned() };
+    let why = Degradation::Plugin {
+        seam: "sweep policy",
+        incident: Incident::Panicked { message: "no idea".to_owned() },
+    };
     assert_eq!(engine.health(), Health::Degraded { why });
     assert!(engine.stats().plugin_panics >= 1);
     assert_eq!(engine.stats().sweeps, 0);

@@ -114,3 +114,28 @@ fn a_store_that_changed_since_the_plan_is_left_alone() {
     assert!(matches!(repair.apply(), Err(RepairError::Changed)));
     open(&storage).expect("it is whole");
 }
+
+#[test]
+fn a_store_that_has_lost_the_backup_it_began_with_is_beyond_repair() {
+    let mut engine = ManualEngine::builder().open_manual().expect("usable settings");
+    engine.apply(Event::listen("ana", "portishead")).expect("well formed");
+    let storage = MemoryStorage::new();
+    let backup = engine.backup_in(storage.clone()).expect("an empty place").file;
+    let open = || ManualEngine::builder().store_in(storage.clone(), Durability::Buffered).open_manual();
+    let mut engine = open().expect("a whole store");
+    engine.apply(Event::listen("ben", "tricky")).expect("well formed");
+    engine.pump();
+    drop(engine);
+    let mut bytes = storage.contents(&backup).expect("it is there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    storage.insert(&*backup, bytes.clone());
+
+    let refused = open().expect_err("ana would be gone").to_string();
+    assert!(refused.contains("is damaged at byte"), "{refused}");
+    let report = inspect(storage.clone()).expect("memory reads");
+    assert_eq!(report.opening.expect_err("as opening").to_string(), refused);
+    let beyond = Repair::plan(storage.clone()).expect_err("nothing stands in for it");
+    assert!(matches!(&beyond, RepairError::NothingLeft(StoreError::Damaged { .. })), "{beyond:?}");
+    assert_eq!(storage.contents(&backup), Some(bytes), "as it was");
+}

@@ -39,14 +39,16 @@ def main():
     segue = Worker([binary, "--serve"], arguments.work)
 
     rows = []
+    about = {**machine(segue), "load before": round(load, 2)}
     for row in plan(segue, arguments):
         rows.append(row)
         print(line_of(row), flush=True)
-    about = {**machine(segue), "load before": round(load, 2)}
+        if not (arguments.quick or arguments.only or arguments.factors):
+            # After each row: who breaks off an hour's run keeps what there is.
+            facts = {"machine": about, "rows": [dict_of(row) for row in rows]}
+            (HERE / "results.json").write_text(json.dumps(facts, indent=1))
+            (HERE / "results.md").write_text(table(about, rows))
     segue.close()
-    if not (arguments.quick or arguments.only or arguments.factors):
-        (HERE / "results.json").write_text(json.dumps({"machine": about, "rows": [dict_of(row) for row in rows]}, indent=1))
-        (HERE / "results.md").write_text(table(about, rows))
 
 
 def check_threads():

@@ -19,6 +19,9 @@ class Row:
     ratio: float = field(init=False)
 
     def __post_init__(self):
+        # Plain numbers: NumPy's are none that JSON knows.
+        self.segue, self.theirs = [float(value) for value in self.segue], [float(value) for value in self.theirs]
+        self.conditions = {name: bool(holds) for name, holds in self.conditions.items()}
         self.ratio = statistics.median(self.theirs) / statistics.median(self.segue)
 
     @property

@@ -23,6 +23,18 @@ pub(crate) struct Position {
     pub(crate) continues: bool,
 }
 
+impl Position {
+    /// What a backup says its last record is. It has no journal; but as that which goes on from it then begins with record
+    /// 2, it is seen to have no beginning should the backup be lost. No other checkpoint stands so early: the first
+    /// two records of a store are a time and the settings.
+    pub(crate) const RECORD_OF_BACKUP: u64 = 1;
+
+    /// That of a backup, which begins store `store_id`.
+    pub(crate) fn alone(store_id: u64) -> Self {
+        Self { store_id, record: Self::RECORD_OF_BACKUP, segment: 1, continues: false }
+    }
+}
+
 /// The sums that item fold-ins are solved with, as they move between sweeps.
 #[derive(Debug, Clone)]
 pub(crate) struct RunningGramians {

@@ -19,6 +19,9 @@ use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
+use crate::query::{
+    Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
+};
 use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
 use crate::training::{SweepEvery, SweepPolicy};
 use crate::types::{Clock, Signal, SystemClock, Timestamp};
@@ -103,6 +106,7 @@ pub(super) struct Policies {
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
     pub(super) pool: Arc<ThreadPool>,
+    pub(super) queries: Arc<QueryPolicies>,
 }
 
 /// Collects the settings of an engine; [`open`](Self::open) checks them.
@@ -111,6 +115,7 @@ pub struct EngineBuilder {
     als: AlsParams,
     weigher: Arc<dyn Weigher>,
     policy: Box<dyn SweepPolicy>,
+    queries: QueryPolicies,
     clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
@@ -135,6 +140,7 @@ impl Default for EngineBuilder {
             als: AlsParams::default(),
             weigher: Arc::new(MusicWeigher),
             policy: Box::new(SweepEvery::default()),
+            queries: QueryPolicies::default(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
             catalogue: CatalogueMode::Open,
@@ -195,6 +201,65 @@ impl EngineBuilder {
     #[must_use]
     pub fn sweep_policy(self, policy: impl SweepPolicy) -> Self {
         Self { policy: Box::new(policy), ..self }
+    }
+
+    /// What lists may hold: a [`Filter`] for every request. Several all have to let an item pass. Default none.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Filter) -> Self {
+        self.queries.filters.push(Box::new(filter));
+        self
+    }
+
+    /// As [`filter`](Self::filter), from a closure that says of one item whether it may be shown.
+    ///
+    /// ```
+    /// use segue::Engine;
+    ///
+    /// let engine = Engine::builder()
+    ///     .filter_with(|request, candidate| {
+    ///         let is_calm = candidate.item.to_string().starts_with("lullaby");
+    ///         is_calm || request.context.is_none()
+    ///     })
+    ///     .open()?;
+    /// # Ok::<(), segue::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn filter_with(
+        self,
+        keep: impl Fn(&Request<'_>, &Candidate) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter(FilterWith(keep))
+    }
+
+    /// In which order lists are: a [`Rescorer`] for every request, after those given before. Default none.
+    #[must_use]
+    pub fn rescorer(mut self, rescorer: impl Rescorer) -> Self {
+        self.queries.rescorers.push(Box::new(rescorer));
+        self
+    }
+
+    /// As [`rescorer`](Self::rescorer), from a closure that gives one item its new score.
+    #[must_use]
+    pub fn rescore_with(
+        self,
+        score: impl Fn(&Request<'_>, &Candidate) -> f32 + Send + Sync + 'static,
+    ) -> Self {
+        self.rescorer(RescoreWith(score))
+    }
+
+    /// Items that rescorers and the slate policy choose from, at least as many as are asked for; default four times as many,
+    /// and fifty more at least.
+    #[must_use]
+    pub fn rescore_pool(mut self, items: usize) -> Self {
+        self.queries.pool = Some(items);
+        self
+    }
+
+    /// How lists are put together; default the best as they are, [`TopRanked`](crate::plugin::TopRanked).
+    #[must_use]
+    pub fn slate(mut self, slate: impl SlatePolicy) -> Self {
+        self.queries.slate = Some(Box::new(slate));
+        self
     }
 
     /// Where the time comes from; default [`SystemClock`].
@@ -417,7 +482,8 @@ impl EngineBuilder {
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool };
+        let queries = Arc::new(QueryPolicies { clock: Arc::clone(&settings.clock), ..self.queries });
+        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool, queries };
         Ok((settings, policies))
     }
 }

@@ -100,8 +100,7 @@ impl Writer {
             Some(storage) => {
                 self.commit()?;
                 // A store of its own, that goes on by itself.
-                let alone = Position { store_id: new_store_id(), record: 0, segment: 1, continues: false };
-                (alone, Target::Backup(storage))
+                (Position::alone(new_store_id()), Target::Backup(storage))
             }
             None => self.begin_own(now)?,
         };
@@ -279,7 +278,7 @@ fn remove_older(
     let oldest_kept = kept.last().filter(|_| kept.len() == n_kept);
     let passed = damaged.iter().filter(|file| oldest_kept.is_some_and(|oldest| file.record < oldest.record));
     for file in superfluous.iter().chain(passed) {
-        if keep_journal && file.record == 0 {
+        if keep_journal && file.record == Position::RECORD_OF_BACKUP {
             // A backup that this store began with: without it the journal means nothing.
             continue;
         }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::model::{Shared, Solve, UserState};
 use crate::types::{EventSeq, UserIdx};
 
-/// States kept for their memory: some 100 MB at 50 items and 64 events a user.
+/// States kept for their memory at most: some 100 MB at 50 items and 64 events a user.
 const MAX_SPARE: usize = 32_768;
+/// Of this size at most. Larger ones are few, and would hold much for whoever comes next.
+const MAX_SPARE_BYTES: usize = 8_192;
 
 /// A state being written.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Drafts {
     /// States that nobody uses any more, for the memory they have: giving it back and asking for it anew takes as long as
     /// copying a history does.
     spare: Vec<UserState>,
+    /// How many of them the next batch is likely to need.
+    n_wanted: usize,
 }
 
 impl Drafts {
@@ -60,7 +64,8 @@ impl Drafts {
 
     /// Takes a state that was replaced; it is of use if nobody reads it any more.
     pub(super) fn recycle(&mut self, old: Arc<UserState>) {
-        if self.spare.len() < MAX_SPARE
+        if self.spare.len() < self.n_wanted
+            && old.n_bytes() <= MAX_SPARE_BYTES
             && let Some(state) = Arc::into_inner(old)
         {
             self.spare.push(state);
@@ -74,8 +79,8 @@ impl Drafts {
 
     pub(super) fn take(&mut self) -> Vec<Draft> {
         self.position.clear();
-        // As many come back as are replaced; there may be less to do than there was.
-        self.spare.truncate(2 * self.states.len());
+        self.n_wanted = MAX_SPARE.min(2 * self.states.len());
+        self.spare.truncate(self.n_wanted);
         std::mem::take(&mut self.states)
     }
 }

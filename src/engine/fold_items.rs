@@ -28,7 +28,7 @@ impl Writer {
         if self.check_writable().is_ok() {
             self.log(|| Record::ItemBatch);
             // INVARIANT: in the journal first, as in `publish`; the same below.
-            if self.commit().is_ok() {
+            if self.write_marks().is_ok() {
                 self.perform_item_batch();
             }
         }
@@ -41,7 +41,7 @@ impl Writer {
             return false;
         }
         self.log(|| Record::ItemPart);
-        if self.commit().is_ok() {
+        if self.write_marks().is_ok() {
             self.perform_item_part();
         }
         !self.items_to_fold.is_empty()

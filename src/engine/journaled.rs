@@ -67,7 +67,7 @@ pub fn journaled_events(storage: impl Storage) -> Result<JournaledEvents, StoreE
     let storage: Arc<dyn Storage> = Arc::new(storage);
     let oldest = checkpoint::list(&*storage)?.pop();
     let begins = journal::first_record(&*storage)?;
-    if let Some(file) = oldest.filter(|file| file.record == 0 || begins != Some(1)) {
+    if let Some(file) = oldest.filter(|_| begins != Some(1)) {
         return Err(StoreError::NoBeginning { checkpoint: file.name });
     }
     if let Some(first) = begins.filter(|&first| first != 1) {

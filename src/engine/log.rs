@@ -56,6 +56,15 @@ impl Writer {
         journal.commit(through).inspect_err(|failure| self.journal_failed(failure))
     }
 
+    /// As [`commit`](Self::commit) without a sync, for marks of what is derived from events: a power cut may take them.
+    pub(super) fn write_marks(&mut self) -> Result<(), StorageFailure> {
+        if let Some(failure) = &self.journal_failure {
+            return Err(failure.clone());
+        }
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.write(self.seq).inspect_err(|failure| self.journal_failed(failure))
+    }
+
     /// Syncs what has waited for its interval, where no thread does it.
     pub(super) fn sync_if_due(&mut self) -> Result<(), StorageFailure> {
         let Some(journal) = &mut self.journal else { return Ok(()) };

@@ -210,6 +210,7 @@ impl ManualEngine {
     ) -> Result<usize, EngineError> {
         let ids = checked_items(items)?;
         let added = self.writer.add_items(&ids);
+        drop(self.writer.commit());
         self.fold_items();
         let is_kept = self.writer.check_writable();
         added.and_then(|n_added| is_kept.map(|()| n_added)).map_err(EngineError::Refused)

@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 
 use super::open::RecoveryReport;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
-use crate::guard::{Counter, LatencyHistogram, LatencySummary};
+use crate::guard::{Counter, Incident, LatencyHistogram, LatencySummary, PluginStats, Watch};
 use crate::model::{Refusal, Shared};
+use crate::query::QueryWatches;
 use crate::storage::StorageFailure;
 use crate::training::{SweepReport, TrainingError};
 use crate::types::{EventSeq, GenerationId};
@@ -69,12 +70,12 @@ pub enum Degradation {
         /// Why, with its causes.
         message: String,
     },
-    /// A plug-in panicked since the last sweep was published.
-    PluginPanicked {
+    /// A plug-in did something wrong since the last sweep was published; it was done without, or waited for.
+    Plugin {
         /// Which seam.
         seam: &'static str,
-        /// What it said.
-        message: String,
+        /// What it did.
+        incident: Incident,
     },
 }
 
@@ -111,6 +112,8 @@ pub struct Stats {
     pub last_sweep: Option<SweepReport>,
     /// Panics caught in plug-ins.
     pub plugin_panics: u64,
+    /// What the plug-ins that queries ask have done, seam by seam.
+    pub query_plugins: Vec<PluginStats>,
     /// From `send` to visible, for events that came through the queue one by one.
     pub event_to_visible: LatencySummary,
     /// Users known.
@@ -136,6 +139,8 @@ pub(super) struct Meters {
     pub(super) unusable_item_folds: Counter,
     pub(super) item_batches: Counter,
     event_to_visible: LatencyHistogram,
+    /// Over the plug-ins that readers ask.
+    queries: QueryWatches,
     rare: Mutex<Rare>,
 }
 
@@ -165,10 +170,15 @@ enum End {
 }
 
 impl Meters {
+    /// Those of a new engine.
+    pub(super) fn watching(queries: QueryWatches) -> Self {
+        Self { queries, ..Self::default() }
+    }
+
     /// Those of an engine that was opened from a store, which was at `generation` by then.
-    pub(super) fn after(report: RecoveryReport, generation: GenerationId) -> Self {
+    pub(super) fn after(report: RecoveryReport, generation: GenerationId, queries: QueryWatches) -> Self {
         tracing::info!(?report, "a store was opened");
-        let meters = Self::default();
+        let meters = Self::watching(queries);
         meters.rare.lock().recovered = Some((Arc::new(report), generation));
         meters
     }
@@ -200,7 +210,7 @@ impl Meters {
         tracing::error!(seam, message, "a plug-in panicked");
         let mut rare = self.rare.lock();
         rare.plugin_panics += 1;
-        rare.trouble = Some(Degradation::PluginPanicked { seam, message });
+        rare.trouble = Some(Degradation::Plugin { seam, incident: Incident::Panicked { message } });
     }
 
     pub(super) fn visible_after(&self, duration: Duration) {
@@ -221,6 +231,7 @@ impl Meters {
         rare.sweeps += 1;
         rare.last_sweep = Some(*report);
         rare.trouble = None;
+        self.queries.iter().for_each(Watch::forgive);
     }
 
     pub(super) fn sweep_failed(&self, error: &TrainingError) {
@@ -256,11 +267,16 @@ impl Meters {
         };
         let generation = rare.last_sweep.map_or(recovered, |report| report.generation);
         let sweeping = rare.sweeping;
-        match (&rare.end, &rare.read_only, &rare.trouble) {
+        let of_queries = || {
+            let (seam, incident) = self.queries.iter().find_map(Watch::latest)?;
+            Some(Degradation::Plugin { seam, incident })
+        };
+        let trouble = rare.trouble.clone().or_else(of_queries);
+        match (&rare.end, &rare.read_only, trouble) {
             (Some(End::Failed(message)), _, _) => Health::Failed { message: message.clone() },
             (Some(End::Stopped), _, _) => Health::Stopped,
             (None, Some(why), _) => Health::ReadOnly { why: why.clone() },
-            (None, None, Some(trouble)) => Health::Degraded { why: trouble.clone() },
+            (None, None, Some(why)) => Health::Degraded { why },
             (None, None, None) if generation > GenerationId::ZERO => {
                 Health::Serving { generation, sweeping, recovery }
             }
@@ -285,7 +301,9 @@ impl Meters {
             checkpoints: rare.checkpoints,
             last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
-            plugin_panics: rare.plugin_panics,
+            plugin_panics: rare.plugin_panics
+                + self.queries.iter().map(|watch| watch.stats().panics).sum::<u64>(),
+            query_plugins: self.queries.iter().map(Watch::stats).collect(),
             event_to_visible: self.event_to_visible.summary(),
             n_bytes: rare.n_bytes,
             n_users: shared.user_ids.len() as usize,

@@ -55,7 +55,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     let storage = Arc::clone(&opening.store.storage);
     let lock = storage::lock(&*storage)?;
     let asked = settings.learning.clone();
-    let mut found = checkpoint::newest(&*storage, &settings.limits, settings.path)?;
+    let found = checkpoint::newest(&*storage, &settings.limits, settings.path)?;
     let mut report = RecoveryReport {
         checkpoint: found.restored.as_ref().map(|(name, _)| name.clone()),
         skipped_checkpoints: found.skipped,
@@ -70,14 +70,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     let mut knows_settings = found.restored.is_some();
     let (mut erases, mut taken_at) = (false, None);
     let (origin, mut writer) = match found.restored {
-        None => {
-            // Without the backup that a store began with, its journal means nothing.
-            let began_with_backup = checkpoint::list(&*storage)?.iter().any(|file| file.record == 0);
-            if let Some(damage) = found.damage.take_if(|_| began_with_backup) {
-                return Err(damage.into());
-            }
-            (Origin::Start, Writer::new(settings, policies))
-        }
+        None => (Origin::Start, Writer::new(settings, policies)),
         Some((_, restored)) => {
             check_for_life(&restored.settings, &asked)?;
             taken_at = Some(restored.taken_at);

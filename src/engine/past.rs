@@ -105,8 +105,6 @@ pub(super) fn replay_until(
 /// The newest checkpoint from before `time` that can be read, or the beginning of the journal.
 fn find_start(settings: &Settings, storage: &dyn Storage, time: Timestamp) -> Result<Start, BuildError> {
     let files = checkpoint::list(storage)?;
-    // A store that was begun with a backup has nothing before that.
-    let begins_with_backup = files.last().is_some_and(|oldest| oldest.record == 0);
     let (mut earliest, mut damage) = (None, None);
     for file in files {
         let read = checkpoint::head(storage, &file.name).and_then(|head| {
@@ -126,7 +124,7 @@ fn find_start(settings: &Settings, storage: &dyn Storage, time: Timestamp) -> Re
         }
     }
     match (journal::first_record(storage)?, damage) {
-        (Some(1), _) if !begins_with_backup => Ok(Start::Journal),
+        (Some(1), _) => Ok(Start::Journal),
         (_, Some(damage)) => Err(damage.into()),
         (None, None) if earliest.is_none() => Err(BuildError::NoStore),
         (_, None) => Err(BuildError::TooLongAgo { earliest }),

@@ -176,6 +176,8 @@ impl Worker {
                 Queued::AddItems { items, done } => {
                     self.publish();
                     let added = self.writer.add_items(&items);
+                    // Whoever is told that they were added may rely on it.
+                    drop(self.writer.commit());
                     // Their rows are published at once; what else is due is solved between batches.
                     self.writer.begin_item_batch();
                     let is_kept = self.writer.check_writable();

@@ -25,7 +25,7 @@ use crate::model::{
     ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, UserState,
 };
 use crate::publish::{Freeze, Published, Watermark};
-use crate::query::Reader;
+use crate::query::{QueryPolicies, Reader};
 use crate::storage::StorageFailure;
 use crate::training::{Forgotten, SweepPolicy};
 use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
@@ -48,6 +48,8 @@ pub(super) struct Writer {
     pub(super) crew: Crew,
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
+    /// For readers; the writer itself asks none of them.
+    pub(super) query_policies: Arc<QueryPolicies>,
     /// What `shared.current` holds; only the writer replaces it.
     pub(super) generation: Arc<Generation>,
     /// Older generations that readers may still hold. The writer frees them, as freeing a large one takes
@@ -118,7 +120,7 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, pool } = policies;
+        let Policies { weigher, sweep_policy, pool, queries } = policies;
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -127,7 +129,7 @@ impl Writer {
         Self {
             generation: shared.current.load(),
             dedupe: DedupeWindow::new(settings.learning.dedupe_window),
-            meters: Arc::default(),
+            meters: Arc::new(Meters::watching(queries.watches.clone())),
             retired: Vec::new(),
             gramians: None,
             seq: EventSeq::ZERO,
@@ -168,6 +170,7 @@ impl Writer {
             pool,
             weigher,
             policy: sweep_policy,
+            query_policies: queries,
         }
     }
 
@@ -199,7 +202,8 @@ impl Writer {
 
     /// Ends the opening of a store: what was replayed does not count.
     pub(super) fn recovered(&mut self, report: RecoveryReport) {
-        self.meters = Arc::new(Meters::after(report, self.generation.id));
+        self.meters =
+            Arc::new(Meters::after(report, self.generation.id, self.query_policies.watches.clone()));
     }
 
     fn n_bytes_of_ids(&self) -> u64 {
@@ -216,7 +220,12 @@ impl Writer {
 
     /// A handle to ask with.
     pub(super) fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.settings.path)
+        Reader::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.pool),
+            self.settings.path,
+            Arc::clone(&self.query_policies),
+        )
     }
 
     /// The time, or the last one there was if the clock panics.

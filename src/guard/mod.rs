@@ -5,8 +5,11 @@
 mod counter;
 mod fence;
 mod histogram;
+mod watch;
 
 pub(crate) use counter::Counter;
 pub(crate) use fence::fenced;
 pub(crate) use histogram::LatencyHistogram;
 pub use histogram::LatencySummary;
+pub(crate) use watch::Watch;
+pub use watch::{Incident, PluginStats};

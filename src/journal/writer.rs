@@ -213,6 +213,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Hands the batch to the storage and syncs nothing, whatever the durability: for marks of what is derived from events,
+    /// which is seen by readers once it is written, but which nobody is told has been kept.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub(crate) fn write(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
+        self.append(through)
+    }
+
     /// Commits, then begins a new segment, unless the present one has no records.
     ///
     /// The new segment is there for good once a [`flush`](Self::flush) after it has succeeded.

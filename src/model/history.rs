@@ -278,7 +278,8 @@ impl History {
     pub(super) fn draft_in(&self, spare: Self) -> Self {
         let mut cells = spare.cells;
         cells.clear();
-        cells.reserve(self.cells.len() + SPARE_CELLS);
+        // Not `reserve`, which doubles.
+        cells.reserve_exact(self.cells.len() + SPARE_CELLS);
         cells.extend_from_slice(&self.cells);
         Self { landmark: self.landmark, cells }
     }

@@ -170,9 +170,17 @@ impl Recent {
     pub(super) fn draft_in(&self, spare: Self) -> Self {
         let mut ring = spare.ring;
         ring.clear();
-        ring.reserve(self.ring.len() + SPARE_EVENTS);
+        // Not `reserve`, which doubles.
+        ring.reserve_exact(self.ring.len() + SPARE_EVENTS);
         ring.extend(&self.ring);
         Self { ring, standing: self.standing.clone() }
+    }
+
+    /// Gives memory back before the events are published, if much is left over.
+    pub(super) fn shrink(&mut self) {
+        if self.ring.capacity() > self.ring.len() + self.ring.len() / 4 + 2 * SPARE_EVENTS {
+            self.ring.shrink_to(self.ring.len() + SPARE_EVENTS);
+        }
     }
 
     fn forget_beyond(&mut self, ring_limit: usize, standing_limit: usize) {

@@ -157,6 +157,7 @@ impl UserState {
     /// Gives spare memory back before the state is published.
     pub(crate) fn shrink(&mut self) {
         self.history.shrink();
+        self.recent.shrink();
     }
 
     /// Memory held, in bytes: near enough for a cap.

@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use super::answer::{Provenance, QueryError, Recommendation, Recommendations, Source};
+use super::policies::{QueryPolicies, RequestFilters};
+use super::request::{Candidate, Heard, Request};
 use super::view::View;
 use crate::kernel::AlignedVec;
+use crate::model::UserState;
 use crate::search::{Allowed, Hit, top_by_value, top_of};
-use crate::types::{EventSeq, ItemId, ItemIdx};
+use crate::types::{Context, EventSeq, ItemId, ItemIdx, Timestamp, UserId};
 
 /// Items of a list if [`ItemQuery::limit`] is not called.
 const DEFAULT_LIMIT: usize = 10;
@@ -21,7 +25,7 @@ pub(super) enum Target {
     Popular(Source),
 }
 
-type Filter<'v> = Box<dyn Fn(&ItemId) -> bool + 'v>;
+type Keep<'v> = Box<dyn Fn(&ItemId) -> bool + 'v>;
 
 /// A question whose answer is a list of items, best first: say what may be in it, then
 /// [`run`](Self::run) it.
@@ -48,8 +52,13 @@ pub struct ItemQuery<'v> {
     allow_known: bool,
     exclude: HashSet<ItemIdx>,
     only: Option<Vec<ItemIdx>>,
-    filter: Option<Filter<'v>>,
+    filter: Option<Keep<'v>>,
     user_seq: EventSeq,
+    user: Option<UserId>,
+    state: Option<Arc<UserState>>,
+    context: Option<Context>,
+    at: Option<Timestamp>,
+    is_plain: bool,
 }
 
 impl fmt::Debug for ItemQuery<'_> {
@@ -73,7 +82,17 @@ impl<'v> ItemQuery<'v> {
             only: None,
             filter: None,
             user_seq: EventSeq::ZERO,
+            user: None,
+            state: None,
+            context: None,
+            at: None,
+            is_plain: false,
         }
+    }
+
+    /// Whose list it is, and what they have done.
+    pub(super) fn of_user(self, user: UserId, state: Option<Arc<UserState>>) -> Self {
+        Self { user: Some(user), state, ..self }
     }
 
     /// Items in ascending order that the list leaves out unless known ones are allowed.
@@ -131,6 +150,24 @@ impl<'v> ItemQuery<'v> {
         self
     }
 
+    /// In which circumstances the list is to be shown: for the engine's policies.
+    #[must_use]
+    pub fn context(self, context: Context) -> Self {
+        Self { context: Some(context), ..self }
+    }
+
+    /// When the list is to be shown, for the engine's policies; default now, by the engine's clock.
+    #[must_use]
+    pub fn at(self, at: Timestamp) -> Self {
+        Self { at: Some(at), ..self }
+    }
+
+    /// Without the engine's filters, rescorers and slate policy: the model's list, for those who want to know.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        Self { is_plain: true, ..self }
+    }
+
     /// The answer: what scoring every item would give, though few are scored (see
     /// [`docs::numerics`](crate::docs::numerics)). Runs on the calling thread and blocks on nothing.
     ///
@@ -138,104 +175,206 @@ impl<'v> ItemQuery<'v> {
     /// [`QueryError::UnknownItem`] and [`QueryError::NoItemVector`] for
     /// [`View::similar`] to an item that nothing can be similar to; all other questions have an answer.
     pub fn run(self) -> Result<Recommendations, QueryError> {
-        let view = self.view;
-        let (hits, source) = match &self.target {
-            Target::Personal(vector) => (self.by_product(vector), Source::Personal),
-            Target::Taste(vector) => (self.by_product(vector), Source::Taste),
-            Target::Similar(item) => (self.by_similarity(item)?, Source::Similarity),
-            Target::Popular(source) => {
-                (top_by_value(&view.items.popularity, self.limit, Allows(&self)), *source)
-            }
-        };
-        Ok(self.answer(hits, source))
+        self.answer()
     }
 
     /// Answers queries of one view and one limit together: a piece of the catalogue is read once for all of them.
-    pub(super) fn run_all(queries: Vec<Self>, limit: usize) -> Result<Vec<Recommendations>, QueryError> {
+    pub(super) fn run_all(queries: &[Self]) -> Result<Vec<Recommendations>, QueryError> {
         let vector = |query: &Self| match &query.target {
             Target::Personal(vector) if query.only.is_none() => Some(vector.clone()),
             Target::Personal(_) | Target::Taste(_) | Target::Similar(_) | Target::Popular(_) => None,
         };
         let vectors: Vec<_> = queries.iter().map(vector).collect();
-        let together = queries.iter().zip(&vectors);
-        let together = together.filter_map(|(query, vector)| Some((&**vector.as_ref()?, Allows(query))));
-        let mut hits = match queries.first() {
-            Some(Self { view, .. }) => view.items.rows.top_by_products(view.path, together, limit),
-            None => Vec::new(),
-        }
-        .into_iter();
-        let answer = |(query, vector): (Self, &Option<_>)| match vector {
-            Some(_) => Ok(query.answer(hits.next().expect("one list a vector"), Source::Personal)),
-            None => query.run(),
+        let requests: Vec<_> = queries.iter().map(Self::request).collect();
+        let filters = queries.iter().zip(&requests);
+        let mut filters: Vec<_> = filters.map(|(query, request)| query.filters(request)).collect();
+        let Some(first) = queries.first() else { return Ok(Vec::new()) };
+        let together =
+            queries.iter().zip(&vectors).zip(&mut filters).filter_map(|((query, vector), filters)| {
+                Some((&**vector.as_ref()?, Allows::new(query, filters.as_mut())))
+            });
+        let (view, n_wanted) = (first.view, first.n_wanted());
+        let mut hits = view.items.rows.top_by_products(view.path, together, n_wanted).into_iter();
+        let answer = |((query, vector), request): ((&Self, &Option<_>), &Request<'_>)| match vector {
+            Some(_) => Ok(query.list(hits.next().expect("one list a vector"), request)),
+            None => query.answer(),
         };
-        queries.into_iter().zip(&vectors).map(answer).collect()
+        queries.iter().zip(&vectors).zip(&requests).map(answer).collect()
     }
 
-    fn answer(&self, hits: Vec<Hit>, source: Source) -> Recommendations {
+    fn answer(&self) -> Result<Recommendations, QueryError> {
+        let request = self.request();
+        let mut filters = self.filters(&request);
+        let allows = Allows::new(self, filters.as_mut());
+        let n_wanted = self.n_wanted();
+        let hits = match &self.target {
+            Target::Personal(vector) | Target::Taste(vector) => self.by_product(vector, n_wanted, allows),
+            Target::Similar(item) => self.by_similarity(item, n_wanted, allows)?,
+            Target::Popular(_) => top_by_value(&self.view.items.popularity, n_wanted, allows),
+        };
+        Ok(self.list(hits, &request))
+    }
+
+    /// What the policies are told of it.
+    fn request(&self) -> Request<'_> {
+        let source = match &self.target {
+            Target::Personal(_) => Source::Personal,
+            Target::Taste(_) => Source::Taste,
+            Target::Similar(_) => Source::Similarity,
+            Target::Popular(source) => *source,
+        };
+        let at = match (self.at, self.policies()) {
+            (Some(at), _) => at,
+            (None, Some(policies)) => policies.now(),
+            // Nobody wants to know.
+            (None, None) => Timestamp::default(),
+        };
+        let (user, context) = (self.user.as_ref(), self.context.as_ref());
+        Request { user, at, context, limit: self.limit, source }
+    }
+
+    /// The policies that have something to say.
+    fn policies(&self) -> Option<&'v QueryPolicies> {
         let view = self.view;
-        let pick = |(score, row)| Some(Recommendation { item: view.item_id(ItemIdx::new(row))?, score });
+        Some(&*view.policies).filter(|policies| !self.is_plain && !policies.is_empty())
+    }
+
+    fn filters<'r>(&self, request: &'r Request<'r>) -> Option<RequestFilters<'r>>
+    where
+        'v: 'r,
+    {
+        Some(self.policies()?.filters(request)).filter(|filters| !filters.is_empty())
+    }
+
+    /// How many items a search must find.
+    fn n_wanted(&self) -> usize {
+        self.policies().map_or(self.limit, |policies| policies.n_wanted(self.limit))
+    }
+
+    fn list(&self, hits: Vec<Hit>, request: &Request<'_>) -> Recommendations {
+        let view = self.view;
+        let items = match self.policies().filter(|policies| policies.reorders()) {
+            None => {
+                let pick =
+                    |(score, row)| Some(Recommendation { item: view.item_id(ItemIdx::new(row))?, score });
+                hits.into_iter().filter_map(pick).collect()
+            }
+            Some(policies) => {
+                let ranked = hits.into_iter().filter_map(|hit| self.candidate(hit)).collect();
+                let pick = |Candidate { item, score, .. }| Recommendation { item, score };
+                policies.arrange(request, ranked).into_iter().map(pick).collect()
+            }
+        };
         let provenance = Provenance {
-            source,
+            source: request.source,
             generation: view.generation.id,
             items: view.items.version,
             user_seq: self.user_seq,
         };
-        Recommendations::new(hits.into_iter().filter_map(pick).collect(), provenance)
+        Recommendations::new(items, provenance)
     }
 
-    fn by_product(&self, vector: &[f32]) -> Vec<Hit> {
+    /// What the policies are told of an item; `None` if it was forgotten.
+    fn candidate(&self, (score, row): Hit) -> Option<Candidate> {
+        let idx = ItemIdx::new(row);
+        let heard = self.state.as_ref().and_then(|state| state.history.cell(idx)).map(Heard::from);
+        let listeners = self.view.items.popularity[row as usize];
+        Some(Candidate { item: self.view.item_id(idx)?, score, listeners, heard })
+    }
+
+    fn by_product(&self, vector: &[f32], n_wanted: usize, allows: Allows<'_, '_, '_>) -> Vec<Hit> {
         let (path, rows) = (self.view.path, &self.view.items.rows);
         match &self.only {
             // Few items: score them one by one rather than all.
             Some(only) => {
                 let only = only.iter().map(|&item| (item.get(), rows.row(item)));
-                top_of(path, vector, only, self.limit, Allows(self))
+                top_of(path, vector, only, n_wanted, allows)
             }
-            None => rows.top_by_product(path, vector, self.limit, Allows(self)),
+            None => rows.top_by_product(path, vector, n_wanted, allows),
         }
     }
 
-    fn by_similarity(&self, item: &ItemId) -> Result<Vec<Hit>, QueryError> {
+    fn by_similarity(
+        &self,
+        item: &ItemId,
+        n_wanted: usize,
+        allows: Allows<'_, '_, '_>,
+    ) -> Result<Vec<Hit>, QueryError> {
         let idx = self.view.item_idx(item).ok_or_else(|| QueryError::UnknownItem { item: item.clone() })?;
         let vector =
             self.view.item_vector(idx).ok_or_else(|| QueryError::NoItemVector { item: item.clone() })?;
-        let others = Others { than: idx.get(), allows: Allows(self) };
-        Ok(self.view.items.rows.top_by_cosine(self.view.path, vector, self.limit, others))
+        let others = Others { than: idx.get(), allows };
+        Ok(self.view.items.rows.top_by_cosine(self.view.path, vector, n_wanted, others))
     }
 }
 
-/// What a question leaves out, and what its filter says.
-struct Allows<'q, 'v>(&'q ItemQuery<'v>);
+/// What a question leaves out, and what its filters say.
+struct Allows<'q, 'v, 'r> {
+    query: &'q ItemQuery<'v>,
+    filters: Option<&'q mut RequestFilters<'r>>,
+    candidates: Vec<Candidate>,
+    kept: Vec<bool>,
+}
 
-impl Allowed for Allows<'_, '_> {
+impl<'q, 'v, 'r> Allows<'q, 'v, 'r> {
+    fn new(query: &'q ItemQuery<'v>, filters: Option<&'q mut RequestFilters<'r>>) -> Self {
+        Self { query, filters, candidates: Vec::new(), kept: Vec::new() }
+    }
+}
+
+impl Allowed for Allows<'_, '_, '_> {
     fn is_left_out(&self, row: u32) -> bool {
-        let (query, item) = (self.0, ItemIdx::new(row));
+        let (query, item) = (self.query, ItemIdx::new(row));
         (!query.allow_known && query.known.binary_search(&item).is_ok())
             || query.exclude.contains(&item)
             || query.only.as_ref().is_some_and(|only| only.binary_search(&item).is_err())
     }
 
     fn is_wanted(&mut self, row: u32) -> bool {
-        let (view, item) = (self.0.view, ItemIdx::new(row));
-        match &self.0.filter {
+        let (view, item) = (self.query.view, ItemIdx::new(row));
+        match &self.query.filter {
             None => view.is_listed(item),
             Some(keep) => view.item_id(item).is_some_and(|id| keep(&id)),
+        }
+    }
+
+    fn are_wanted(&mut self, hits: &[Hit], wanted: &mut [bool]) {
+        for (wanted, &(_, row)) in wanted.iter_mut().zip(hits) {
+            *wanted = self.is_wanted(row);
+        }
+        let Self { query, filters: Some(filters), candidates, kept } = self else { return };
+        candidates.clear();
+        for (wanted, &hit) in wanted.iter_mut().zip(hits).filter(|(wanted, _)| **wanted) {
+            match query.candidate(hit) {
+                Some(candidate) => candidates.push(candidate),
+                None => *wanted = false,
+            }
+        }
+        kept.clear();
+        kept.resize(candidates.len(), true);
+        filters.keep(candidates, kept);
+        for (wanted, &kept) in wanted.iter_mut().filter(|wanted| **wanted).zip(&*kept) {
+            *wanted = kept;
         }
     }
 }
 
 /// The same without the item asked about.
-struct Others<'q, 'v> {
+struct Others<'q, 'v, 'r> {
     than: u32,
-    allows: Allows<'q, 'v>,
+    allows: Allows<'q, 'v, 'r>,
 }
 
-impl Allowed for Others<'_, '_> {
+impl Allowed for Others<'_, '_, '_> {
     fn is_left_out(&self, row: u32) -> bool {
         row == self.than || self.allows.is_left_out(row)
     }
 
     fn is_wanted(&mut self, row: u32) -> bool {
         self.allows.is_wanted(row)
+    }
+
+    fn are_wanted(&mut self, hits: &[Hit], wanted: &mut [bool]) {
+        self.allows.are_wanted(hits, wanted);
     }
 }

@@ -3,9 +3,14 @@
 //! Layer 3. Everything here runs on the thread that asks, apart from batches, which run on the pool.
 
 mod answer;
+mod filter;
 mod item_index;
 mod items;
+mod policies;
 mod reader;
+mod request;
+mod rescorer;
+mod slate;
 mod taste;
 mod user;
 mod view;
@@ -13,9 +18,16 @@ mod view;
 pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
+pub(crate) use filter::FilterWith;
+pub use filter::{Filter, ItemFilter, KeepAll, NotHeardFor};
 pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
+pub(crate) use policies::{QueryPolicies, QueryWatches};
 pub use reader::{Reader, ViewAfterError};
+pub use request::{Candidate, Heard, Request};
+pub(crate) use rescorer::RescoreWith;
+pub use rescorer::{ItemRescorer, KeepScores, PopularityDebias, Rescorer};
+pub use slate::{SlatePolicy, SpacedBy, TopRanked};
 pub use taste::TasteError;
 pub(crate) use user::FactOf;
 pub use user::UserView;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 use thiserror::Error;
 
+use super::policies::QueryPolicies;
 use super::view::View;
 use crate::kernel::SimdPath;
 use crate::model::{Outcome, Receipt, Refusal, Shared};
@@ -20,6 +21,7 @@ pub struct Reader {
     shared: Arc<Shared>,
     pool: Arc<ThreadPool>,
     path: SimdPath,
+    policies: Arc<QueryPolicies>,
 }
 
 /// Why [`Reader::view_after`] gives no view.
@@ -44,13 +46,18 @@ pub enum ViewAfterError {
 }
 
 impl Reader {
-    pub(crate) fn new(shared: Arc<Shared>, pool: Arc<ThreadPool>, path: SimdPath) -> Self {
-        Self { shared, pool, path }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        pool: Arc<ThreadPool>,
+        path: SimdPath,
+        policies: Arc<QueryPolicies>,
+    ) -> Self {
+        Self { shared, pool, path, policies }
     }
 
     /// The model as it is now. Never waits for the writer or for a sweep.
     pub fn view(&self) -> View {
-        View::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.path)
+        View::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.path, Arc::clone(&self.policies))
     }
 
     /// The model after an event: sleeps until the event that `receipt` belongs to is visible, at most

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::answer::{QueryError, Recommendations, Source};
 use super::items::{ItemQuery, Target};
+use super::policies::QueryPolicies;
 use super::taste::{self, TasteError};
 use super::user::{FactOf, UserView};
 use crate::kernel::{AlignedVec, SimdPath};
@@ -35,13 +36,19 @@ pub struct View {
     pub(super) shared: Arc<Shared>,
     pub(super) pool: Arc<ThreadPool>,
     pub(super) path: SimdPath,
+    pub(super) policies: Arc<QueryPolicies>,
 }
 
 impl View {
-    pub(super) fn new(shared: Arc<Shared>, pool: Arc<ThreadPool>, path: SimdPath) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        pool: Arc<ThreadPool>,
+        path: SimdPath,
+        policies: Arc<QueryPolicies>,
+    ) -> Self {
         let generation = shared.current.load();
         let items = generation.items.load();
-        Self { generation, items, shared, pool, path }
+        Self { generation, items, shared, pool, path, policies }
     }
 
     /// The generation this view reads; zero before the first sweep.
@@ -117,7 +124,7 @@ impl View {
     ) -> Result<Vec<Recommendations>, QueryError> {
         let share = |users: &[UserId]| {
             let query = |user| self.user(user).recommend().limit(limit);
-            ItemQuery::run_all(users.iter().map(query).collect(), limit)
+            ItemQuery::run_all(&users.iter().map(query).collect::<Vec<_>>())
         };
         let lists: Result<Vec<_>, _> =
             self.pool.install(|| users.par_chunks(USERS_TOGETHER).map(share).collect());

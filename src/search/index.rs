@@ -6,6 +6,7 @@ use std::ops::Range;
 use fearless_simd::{Simd, SimdBase, SimdFloat, SimdMask, dispatch, f32x16};
 
 use super::codes::{QueryCodes, encode_row, norm_of};
+use super::scan::Hit;
 use crate::kernel::{CODE_DIMS, CodeLine, LANES, SimdPath, TopK, count_as_f64, dot, multiply_codes, rounded};
 
 thread_local! {
@@ -35,6 +36,45 @@ pub(crate) trait Allowed {
 
     /// Whether the row may enter the list; asked only of rows that would, so it may be slow.
     fn is_wanted(&mut self, row: u32) -> bool;
+
+    /// The same of some rows with their scores at once: `wanted` is as long as `hits`.
+    fn are_wanted(&mut self, hits: &[Hit], wanted: &mut [bool]) {
+        for (wanted, &(_, row)) in wanted.iter_mut().zip(hits) {
+            *wanted = self.is_wanted(row);
+        }
+    }
+}
+
+/// Rows that would enter a list, until somebody is asked whether they may.
+#[derive(Debug, Default)]
+pub(super) struct Promising {
+    hits: [Hit; LANES],
+    n: usize,
+}
+
+impl Promising {
+    /// Adds one; there is room for [`LANES`].
+    pub(super) fn push(&mut self, hit: Hit) {
+        self.hits[self.n] = hit;
+        self.n += 1;
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.n == LANES
+    }
+
+    /// Lets those into `top` that are wanted.
+    pub(super) fn offer(&mut self, allowed: &mut impl Allowed, top: &mut TopK) {
+        let hits = &self.hits[..std::mem::take(&mut self.n)];
+        if hits.is_empty() {
+            return;
+        }
+        let mut wanted = [false; LANES];
+        allowed.are_wanted(hits, &mut wanted[..hits.len()]);
+        for (&(score, row), _) in hits.iter().zip(wanted).filter(|(_, wanted)| *wanted) {
+            top.push(score, row);
+        }
+    }
 }
 
 /// Exact search over rows that do not change.
@@ -171,6 +211,7 @@ impl NormIndex {
         if !is_ordinary(codes.spread.norm) {
             codes.spread.error = f32::INFINITY;
         }
+        let mut would_enter = Promising::default();
         let mut from = blocks.start;
         let goes_on = loop {
             let (block, promising) =
@@ -185,10 +226,11 @@ impl NormIndex {
                     continue;
                 }
                 let score = score(rows.row(row));
-                if top.would_keep(score) && allowed.is_wanted(row) {
-                    top.push(score, row);
+                if top.would_keep(score) {
+                    would_enter.push((score, row));
                 }
             }
+            would_enter.offer(allowed, top);
             from = block + 1;
         };
         QUERY.set(codes);

@@ -114,13 +114,16 @@ fn a_damaged_backup_is_not_opened_without_it() {
     engine.apply(Event::listen("ben", "tricky")).expect("it works");
     engine.pump();
     drop(engine);
-    let name = "checkpoint-00000000000000000000.checkpoint";
+    let name = "checkpoint-00000000000000000001.checkpoint";
     let mut bytes = backup.contents(name).expect("the backup");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     backup.insert(name, bytes);
     let opened = builder(&clock).store_in(backup.clone(), Durability::Buffered).open_manual();
     assert!(matches!(opened, Err(BuildError::Store(StoreError::Damaged { .. }))), "opened without ana");
+    backup.remove(name).expect("it is there");
+    let opened = builder(&clock).store_in(backup, Durability::Buffered).open_manual();
+    assert!(matches!(opened, Err(BuildError::Store(StoreError::Missing { .. }))), "opened without ana");
 }
 
 #[test]
@@ -290,7 +293,7 @@ fn a_backup_half_removed_gives_no_wrong_past() {
     engine.checkpoint().expect("it works");
     engine.flush().expect("it works");
     let half = copy(&store);
-    half.remove("checkpoint-00000000000000000000.checkpoint").expect("it works");
+    half.remove("checkpoint-00000000000000000001.checkpoint").expect("it works");
     let past = builder(&clock).store_in(half, Durability::Buffered).replay_until(then);
     assert!(past.is_err());
 }

@@ -1,0 +1,157 @@
+//! What plug-ins do wrong, seam by seam.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::counter::Counter;
+use super::fence::fenced;
+
+/// Watches over the plug-in of one seam: calls it behind a fence, times it, and counts what goes wrong.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    seam: &'static str,
+    budget: Duration,
+    calls: Counter,
+    panics: Counter,
+    overruns: Counter,
+    nonsense: Counter,
+    latest: Mutex<Option<Incident>>,
+}
+
+/// Something a plug-in did wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incident {
+    /// It panicked; its answer was done without.
+    Panicked {
+        /// What it said.
+        message: String,
+    },
+    /// It took longer than its seam allows; its answer was used.
+    Slow {
+        /// How long it took.
+        took: Duration,
+        /// How long it may take.
+        budget: Duration,
+    },
+    /// It answered what no answer can be; that was done without.
+    Nonsense {
+        /// What it answered.
+        what: String,
+    },
+}
+
+/// What the plug-ins of one seam have done since the engine was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PluginStats {
+    /// Which seam.
+    pub seam: &'static str,
+    /// How often they were called.
+    pub calls: u64,
+    /// Panics caught.
+    pub panics: u64,
+    /// Calls that took longer than the seam allows.
+    pub overruns: u64,
+    /// Answers that no answer can be.
+    pub nonsense: u64,
+}
+
+impl Watch {
+    /// A call that takes longer than `budget` is counted.
+    pub(crate) fn new(seam: &'static str, budget: Duration) -> Self {
+        Self {
+            seam,
+            budget,
+            calls: Counter::default(),
+            panics: Counter::default(),
+            overruns: Counter::default(),
+            nonsense: Counter::default(),
+            latest: Mutex::default(),
+        }
+    }
+
+    /// Calls the plug-in; `None` if it panicked.
+    pub(crate) fn call<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let began = Instant::now();
+        let answer = fenced(call);
+        let took = began.elapsed();
+        self.calls.add(1);
+        if took > self.budget {
+            self.overruns.add(1);
+            self.note(Incident::Slow { took, budget: self.budget });
+        }
+        answer
+            .inspect_err(|message| {
+                self.panics.add(1);
+                self.note(Incident::Panicked { message: message.clone() });
+            })
+            .ok()
+    }
+
+    /// The plug-in answered what no answer can be.
+    pub(crate) fn nonsense(&self, what: String) {
+        self.nonsense.add(1);
+        self.note(Incident::Nonsense { what });
+    }
+
+    /// The latest incident, until [`forgive`](Self::forgive) was called.
+    pub(crate) fn latest(&self) -> Option<(&'static str, Incident)> {
+        self.latest.lock().clone().map(|incident| (self.seam, incident))
+    }
+
+    /// What was is counted for ever, but no longer told of.
+    pub(crate) fn forgive(&self) {
+        *self.latest.lock() = None;
+    }
+
+    pub(crate) fn stats(&self) -> PluginStats {
+        PluginStats {
+            seam: self.seam,
+            calls: self.calls.get(),
+            panics: self.panics.get(),
+            overruns: self.overruns.get(),
+            nonsense: self.nonsense.get(),
+        }
+    }
+
+    fn note(&self, incident: Incident) {
+        tracing::error!(seam = self.seam, ?incident, "a plug-in did something wrong");
+        *self.latest.lock() = Some(incident);
+    }
+}
+
+impl fmt::Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked { message } => write!(f, "it panicked: {message}"),
+            Self::Slow { took, budget } => write!(f, "it took {took:?}, and may take {budget:?}"),
+            Self::Nonsense { what } => write!(f, "it answered {what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_wrong_is_counted_and_the_latest_is_told_until_it_is_forgiven() {
+        let watch = Watch::new("filter", Duration::from_secs(60));
+        assert_eq!(watch.call(|| 7), Some(7));
+        assert_eq!(watch.latest(), None);
+        assert_eq!(watch.call(|| -> u8 { panic!("out of {}", "tune") }), None);
+        let message = "out of tune".to_owned();
+        assert_eq!(watch.latest(), Some(("filter", Incident::Panicked { message })));
+        watch.nonsense("NaN".to_owned());
+        watch.forgive();
+        assert_eq!(watch.latest(), None);
+        let impatient = Watch::new("filter", Duration::ZERO);
+        impatient.call(|| std::hint::black_box((0..1_000).sum::<u64>()));
+        assert!(matches!(impatient.latest(), Some((_, Incident::Slow { budget: Duration::ZERO, .. }))));
+        let PluginStats { calls, panics, overruns, nonsense, .. } = watch.stats();
+        assert_eq!((calls, panics, overruns, nonsense), (2, 1, 0, 1));
+    }
+}

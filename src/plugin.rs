@@ -1,0 +1,44 @@
+//! Everything that a host may replace, with every type that it takes to do so.
+//!
+//! The engine acts, plug-ins decide. Each is a small trait: borrowed facts in, a value out, with a default beside it and one
+//! that does nothing. A panic in one is caught, what takes too long is counted, nonsense is done without, and
+//! [`health`](crate::Engine::health) names the seam; none of it ends a thread of the engine.
+//!
+//! | seam | decides | default | does nothing | asked on |
+//! |---|---|---|---|---|
+//! | [`Weigher`] | what an event means | [`MusicWeigher`] | [`UnitWeigher`] | the writer's thread, once an event |
+//! | [`SweepPolicy`] | when to sweep | [`SweepEvery`] | [`NeverSweep`] | the writer's thread, after each batch |
+//! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
+//! | [`Rescorer`] | in which order | none | [`KeepScores`] | the thread that asks |
+//! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | the thread that asks |
+//! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the writer's, the syncing and the checkpoint's thread |
+//! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | every thread |
+//!
+//! ```
+//! use segue::plugin::{NotHeardFor, PopularityDebias, SpacedBy};
+//! use segue::{Engine, Event, ItemId};
+//! use std::time::Duration;
+//!
+//! let artist = |track: &ItemId| track.to_string().split_once('/').map(|(artist, _)| artist.to_owned());
+//! let engine = Engine::builder()
+//!     .filter(NotHeardFor(Duration::from_secs(3_600)))
+//!     .rescorer(PopularityDebias { strength: 0.02 })
+//!     .slate(SpacedBy::new(2, artist))
+//!     .open()?;
+//! engine.import([Event::listen("ana", "portishead/roads"), Event::listen("ben", "portishead/glory box")])?;
+//! let picks = engine.reader().view().user("ana").recommend().allow_known().limit(10).run()?;
+//! # let _ = picks;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use crate::guard::{Incident, PluginStats};
+pub use crate::ingest::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
+pub use crate::query::{
+    Candidate, Filter, Heard, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, PopularityDebias,
+    Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
+};
+pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
+pub use crate::training::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
+pub use crate::types::{
+    ActionKind, Clock, Context, ItemId, ManualClock, Played, Signal, SystemClock, Timestamp, UserId,
+};

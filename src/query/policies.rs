@@ -1,0 +1,181 @@
+//! The policies of an engine's queries, each under watch.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::filter::{Filter, ItemFilter};
+use super::request::{Candidate, Request};
+use super::rescorer::Rescorer;
+use super::slate::SlatePolicy;
+use crate::guard::Watch;
+use crate::types::{Clock, SystemClock, Timestamp};
+
+/// What takes longer than this is no scheduler's whim: a request should take microseconds.
+const BUDGET: Duration = Duration::from_millis(50);
+
+/// What decides over the lists of an engine, and in which order.
+#[derive(Debug)]
+pub(crate) struct QueryPolicies {
+    pub(crate) filters: Vec<Box<dyn Filter>>,
+    pub(crate) rescorers: Vec<Box<dyn Rescorer>>,
+    pub(crate) slate: Option<Box<dyn SlatePolicy>>,
+    /// Items that rescorers and the slate get; `None` for four times as many as are asked for and at least fifty more.
+    pub(crate) pool: Option<usize>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watches: QueryWatches,
+}
+
+/// One for each seam of queries.
+#[derive(Debug, Clone)]
+pub(crate) struct QueryWatches {
+    pub(crate) filter: Arc<Watch>,
+    pub(crate) rescorer: Arc<Watch>,
+    pub(crate) slate: Arc<Watch>,
+    pub(crate) clock: Arc<Watch>,
+}
+
+impl Default for QueryWatches {
+    fn default() -> Self {
+        let watch = |seam| Arc::new(Watch::new(seam, BUDGET));
+        Self {
+            filter: watch("filter"),
+            rescorer: watch("rescorer"),
+            slate: watch("slate policy"),
+            clock: watch("clock of queries"),
+        }
+    }
+}
+
+impl QueryWatches {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Watch> {
+        [&*self.filter, &*self.rescorer, &*self.slate, &*self.clock].into_iter()
+    }
+}
+
+impl Default for QueryPolicies {
+    fn default() -> Self {
+        Self {
+            filters: Vec::new(),
+            rescorers: Vec::new(),
+            slate: None,
+            pool: None,
+            clock: Arc::new(SystemClock),
+            watches: QueryWatches::default(),
+        }
+    }
+}
+
+impl QueryPolicies {
+    /// Whether anybody wants to know the time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filters.is_empty() && !self.reorders()
+    }
+
+    /// Whether lists are more than the best by the model's score.
+    pub(super) fn reorders(&self) -> bool {
+        !self.rescorers.is_empty() || self.slate.is_some()
+    }
+
+    /// How many items a search must find for a list of `limit`.
+    pub(super) fn n_wanted(&self, limit: usize) -> usize {
+        if !self.reorders() || limit == 0 {
+            return limit;
+        }
+        let pool = self.pool.unwrap_or_else(|| limit.saturating_mul(4).max(limit.saturating_add(50)));
+        pool.max(limit)
+    }
+
+    /// The time of a request; 1970 if the clock panics.
+    pub(super) fn now(&self) -> Timestamp {
+        self.watches.clock.call(|| self.clock.now()).unwrap_or_default()
+    }
+
+    /// The filters of one request.
+    pub(super) fn filters<'r>(&'r self, request: &'r Request<'r>) -> RequestFilters<'r> {
+        let watch = &*self.watches.filter;
+        let mut chain = Vec::with_capacity(self.filters.len());
+        for filter in &self.filters {
+            chain.extend(watch.call(|| filter.for_request(request)));
+        }
+        RequestFilters { chain, watch, passed: Vec::new() }
+    }
+
+    /// The items of a list: `ranked`, which are the best first, as rescorers and the slate have them.
+    pub(super) fn arrange(&self, request: &Request<'_>, mut ranked: Vec<Candidate>) -> Vec<Candidate> {
+        for rescorer in &self.rescorers {
+            self.rescore(&**rescorer, request, &mut ranked);
+        }
+        let Some(slate) = &self.slate else {
+            ranked.truncate(request.limit);
+            return ranked;
+        };
+        let watch = &self.watches.slate;
+        let Some(places) = watch.call(|| slate.arrange(request, &ranked)) else {
+            ranked.truncate(request.limit);
+            return ranked;
+        };
+        let n_ranked = ranked.len();
+        let mut left: Vec<Option<Candidate>> = ranked.into_iter().map(Some).collect();
+        let mut list = Vec::with_capacity(request.limit.min(n_ranked));
+        for place in places {
+            match left.get_mut(place).and_then(Option::take) {
+                Some(candidate) => list.push(candidate),
+                None => watch.nonsense(format!("place {place} of {n_ranked}, or twice")),
+            }
+        }
+        list.truncate(request.limit);
+        list
+    }
+
+    fn rescore(&self, rescorer: &dyn Rescorer, request: &Request<'_>, ranked: &mut [Candidate]) {
+        let watch = &self.watches.rescorer;
+        let mut scores: Vec<f32> = ranked.iter().map(|candidate| candidate.score).collect();
+        if watch.call(|| rescorer.for_request(request).rescore(ranked, &mut scores)).is_none() {
+            return;
+        }
+        for (candidate, score) in ranked.iter_mut().zip(scores) {
+            if score.is_finite() {
+                candidate.score = score;
+            } else {
+                watch.nonsense(format!("a score of {score}"));
+            }
+        }
+        // Stable: equal scores keep the order they had.
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+    }
+}
+
+/// The filters at work on one request.
+pub(super) struct RequestFilters<'r> {
+    chain: Vec<Box<dyn ItemFilter + 'r>>,
+    watch: &'r Watch,
+    passed: Vec<bool>,
+}
+
+impl fmt::Debug for RequestFilters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestFilters").field("filters", &self.chain.len()).finish_non_exhaustive()
+    }
+}
+
+impl RequestFilters<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// Sets those of `keep` to false that a filter keeps back.
+    pub(super) fn keep(&mut self, candidates: &[Candidate], keep: &mut [bool]) {
+        let Self { chain, watch, passed } = self;
+        chain.retain_mut(|filter| {
+            passed.clear();
+            passed.resize(candidates.len(), true);
+            // Whoever has panicked may be half changed, and is not asked again.
+            let is_well = watch.call(|| filter.keep(candidates, passed)).is_some();
+            if is_well {
+                keep.iter_mut().zip(&*passed).for_each(|(keep, passed)| *keep &= *passed);
+            }
+            is_well
+        });
+    }
+}
