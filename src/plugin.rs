@@ -34,8 +34,8 @@
 pub use crate::guard::{Incident, PluginStats};
 pub use crate::ingest::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
 pub use crate::query::{
-    Candidate, Filter, Heard, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, PopularityDebias,
-    Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
+    Candidate, Filter, Heard, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, OnPanic,
+    PopularityDebias, Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
 };
 pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
 pub use crate::training::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};

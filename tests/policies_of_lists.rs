@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use segue::plugin::{
-    Candidate, Filter, Incident, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor,
+    Candidate, Filter, Incident, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, OnPanic,
     PopularityDebias, Request, Rescorer, SlatePolicy, SpacedBy, TopRanked,
 };
 use segue::{
@@ -262,4 +262,25 @@ fn places_that_are_none_are_left_out_of_a_slate() {
     assert_eq!(numbers(&list(&engine, 3)), [model[1], model[0], model[2]]);
     let stats = engine.stats().query_plugins;
     assert!(stats.iter().any(|stats| stats.seam == "slate policy" && stats.nonsense == 2));
+}
+
+#[test]
+fn what_must_never_be_shown_is_not_shown_by_a_filter_that_panics() {
+    #[derive(Debug)]
+    struct Strict;
+    impl Filter for Strict {
+        fn for_request<'r>(&'r self, _request: &'r Request<'r>) -> Box<dyn ItemFilter + 'r> {
+            let mut n_asked = 0;
+            Box::new(move |_: &[Candidate], _: &mut [bool]| {
+                n_asked += 1;
+                assert!(n_asked < 2, "out of tune");
+            })
+        }
+        fn on_panic(&self) -> OnPanic {
+            OnPanic::Hide
+        }
+    }
+    let engine = open(builder().filter(Strict));
+    let picks = list(&engine, 500);
+    assert!(!picks.is_empty() && picks.len() <= 16, "what it had judged before is shown: {}", picks.len());
 }

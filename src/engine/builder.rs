@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use thiserror::Error;
 
 use super::handle::Engine;
@@ -83,7 +83,7 @@ pub enum BuildError {
     },
     /// The pool could not be started.
     #[error("the pool could not be started")]
-    Pool(#[from] rayon::ThreadPoolBuildError),
+    Pool(#[from] ThreadPoolBuildError),
 }
 
 /// Checked settings.
@@ -105,7 +105,10 @@ pub(super) struct Settings {
 pub(super) struct Policies {
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
+    /// For sweeps.
     pub(super) pool: Arc<ThreadPool>,
+    /// For what somebody waits for: batches of queries, and a hand with batches of fold-ins.
+    pub(super) helpers: Arc<ThreadPool>,
     pub(super) queries: Arc<QueryPolicies>,
 }
 
@@ -320,14 +323,14 @@ impl EngineBuilder {
         Self { sweeps: (first, later), ..self }
     }
 
-    /// A pool of the host's to run sweeps on, instead of one of the engine's own. Its threads keep their priority; those of
-    /// an own pool step back behind other threads on Linux.
+    /// A pool of the host's to run sweeps and batches on, instead of two of the engine's own. Its threads keep their
+    /// priority, where those of an own pool for sweeps step back behind others on Linux, be they of this process or another.
     #[must_use]
     pub fn shared_pool(self, pool: Arc<ThreadPool>) -> Self {
         Self { pool: Some(pool), ..self }
     }
 
-    /// Threads of the engine's own pool; default one fewer than there are cores, and at least one.
+    /// Threads of each of the engine's own pools; default one fewer than there are cores, and at least one.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: Some(threads), ..self }
@@ -418,7 +421,8 @@ impl EngineBuilder {
     /// Begins with the newest checkpoint from before `time`, or with the journal, and trains the sweeps since then
     /// once more. [`keep_journal`](Self::keep_journal) keeps every moment within reach; else it is those since
     /// the last checkpoint but one. What is learned by comes from the store: of this builder only the store, the
-    /// [`limits`](Self::limits), the pool and the [`simd_path`](Self::simd_path) count. See [`Past`].
+    /// [`limits`](Self::limits), the pool and the [`simd_path`](Self::simd_path) count. See [`Past`]. Should the clock
+    /// once have shown a time far ahead, moments after that can no more be told from it.
     ///
     /// # Errors
     /// [`BuildError::NoStore`] without a store or if it is empty, [`BuildError::TooLongAgo`] if it does not reach
@@ -462,9 +466,9 @@ impl EngineBuilder {
                 return Err(BuildError::Limit { name });
             }
         }
-        let pool = match self.pool {
-            Some(pool) => pool,
-            None => Arc::new(own_pool(self.threads)?),
+        let (pool, helpers) = match self.pool {
+            Some(pool) => (Arc::clone(&pool), pool),
+            None => own_pools(self.threads)?,
         };
         let settings = Settings {
             learning: LearningSettings {
@@ -483,21 +487,24 @@ impl EngineBuilder {
             item_batch_every: self.item_batch_every,
         };
         let queries = Arc::new(QueryPolicies { clock: Arc::clone(&settings.clock), ..self.queries });
-        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool, queries };
+        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool, helpers, queries };
         Ok((settings, policies))
     }
 }
 
-fn own_pool(threads: Option<usize>) -> Result<ThreadPool, rayon::ThreadPoolBuildError> {
+/// One for sweeps, whose threads step back behind others, and one for what somebody waits for.
+fn own_pools(threads: Option<usize>) -> Result<(Arc<ThreadPool>, Arc<ThreadPool>), ThreadPoolBuildError> {
     let threads = threads.unwrap_or_else(|| {
         // One core is left to the writer and the queries.
         std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
     });
-    ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .thread_name(|number| format!("segue-pool-{number}"))
-        .start_handler(|_| step_back())
-        .build()
+    let pool = |name: &'static str| {
+        ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .thread_name(move |number| format!("segue-{name}-{number}"))
+    };
+    let sweeps = pool("sweep").start_handler(|_| step_back()).build()?;
+    Ok((Arc::new(sweeps), Arc::new(pool("hand").build()?)))
 }
 
 /// As a person may read it.

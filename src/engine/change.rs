@@ -28,8 +28,7 @@ impl HostChange {
 }
 
 impl Writer {
-    /// Makes a change; no draft may be open. It is visible to readers at once, but for what a merge gives its
-    /// user: that comes with the next [`publish`](Self::publish).
+    /// Makes a change and publishes it; no draft may be open.
     pub(super) fn change(&mut self, change: HostChange) -> Outcome {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before anything else is changed");
         if let Err(refusal) = self.check_writable().and_then(|()| self.check_change(&change)) {
@@ -41,6 +40,7 @@ impl Writer {
             return Outcome::StoreFailed;
         }
         let seq = self.perform_change(&change);
+        self.show();
         if self.journal.is_none() && self.to_erase.take().is_some() {
             // There is nothing but memory to erase it from.
             self.erased.advance(seq);

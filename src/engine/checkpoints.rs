@@ -60,7 +60,9 @@ impl Writer {
             return false;
         }
         let now = self.now();
-        let (Some(store), Some(journal)) = (&self.store, &self.journal) else { return false };
+        let (Some(store), Some(journal)) = (&mut self.store, &self.journal) else { return false };
+        // A clock that was set back would otherwise keep the next one from being due until it has caught up.
+        store.last_at = store.last_at.min(now);
         let waits_for_erasure = self.to_erase.is_some()
             && self.erasure_failed_at.is_none_or(|at| {
                 const PAUSE: Duration = Duration::from_secs(10);
@@ -149,6 +151,7 @@ impl Writer {
                 return Err(failure.into());
             }
         };
+        debug_assert!(rotated.last_record > Position::RECORD_OF_BACKUP, "a store begins with two records");
         store.checkpoint_begun(rotated.last_record, now);
         let position =
             Position { store_id, record: rotated.last_record, segment: rotated.segment, continues: true };
@@ -238,9 +241,9 @@ impl CheckpointJob {
                 if erasing.is_some() {
                     // With those before it goes the way back, so it had better be whole.
                     checkpoint::verify(&**storage, &report.file)?;
-                    remove_all_but(&**storage, &report.file)?;
-                    // One that could not be finished, nor removed, may know them still.
+                    // One that could not be finished, nor removed, may know them still. What is removed is synced below.
                     checkpoint::remove_unfinished(&**storage)?;
+                    remove_all_but(&**storage, &report.file)?;
                 } else {
                     remove_older(&**storage, damaged, KEPT_CHECKPOINTS, *keep_journal)?;
                 }

@@ -78,6 +78,9 @@ impl Drafts {
     }
 
     pub(super) fn take(&mut self) -> Vec<Draft> {
+        if self.states.is_empty() {
+            return Vec::new();
+        }
         self.position.clear();
         self.n_wanted = MAX_SPARE.min(2 * self.states.len());
         self.spare.truncate(self.n_wanted);

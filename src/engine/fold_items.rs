@@ -16,6 +16,9 @@ const MAX_REFOLDS_PER_NEW_ITEM: usize = 256;
 /// event waits longer for the items. An item with more listeners is solved by itself.
 const LISTENERS_AT_ONCE: usize = 8_192;
 
+/// Users whose vectors have changed, before their sum is brought up to date though no item asks for it.
+const MAX_USERS_TO_SETTLE: usize = 65_536;
+
 impl Writer {
     /// Publishes all that has changed of the items.
     pub(super) fn fold_items(&mut self) {
@@ -52,7 +55,11 @@ impl Writer {
         let mut next = (*self.generation.items.load()).clone();
         next.rows.grow_to(self.by_item.n_items());
         next.popularity = self.by_item.popularity().into();
-        if self.gramians.is_some() {
+        if let Some(gramians) = &mut self.gramians {
+            // Nothing may be due for long, and what waits takes memory.
+            if gramians.n_changed() > MAX_USERS_TO_SETTLE {
+                gramians.settle(self.settings.path);
+            }
             next.rows.settle();
             self.items_to_fold.extend(self.by_item.take_due());
             // The new ones first: under a flood of events those that have merely grown wait. What was left of the batch before

@@ -26,10 +26,15 @@ impl Writer {
         let n_events = std::mem::take(&mut self.events_in_batch);
         self.commit()?;
         self.meters.applied.add(n_events);
+        self.show();
+        Ok(())
+    }
+
+    /// Publishes what the journal has.
+    pub(super) fn show(&mut self) {
         self.publish_drafts();
         self.publish_offsets();
         self.shared.applied.advance(self.seq);
-        Ok(())
     }
 
     /// Publishes every draft: those that are to be solved now, with a vector.

@@ -65,6 +65,11 @@ impl Gramians {
         self.changed.before[first..].copy_from_slice(vector);
     }
 
+    /// Users whose vectors have changed since the Gramian was brought up to date.
+    pub(super) fn n_changed(&self) -> usize {
+        self.changed.users.len()
+    }
+
     /// The users' Gramian with all that is published.
     pub(super) fn users(&mut self, path: SimdPath) -> &Gramian {
         self.settle(path);

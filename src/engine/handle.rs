@@ -447,7 +447,8 @@ impl Engine {
     /// Works off the queue for at most `deadline`, stops the threads, and says what was left. Senders get
     /// `Stopped` from then on; readers go on answering from the last model.
     ///
-    /// With a store, everything is durable when it returns. It writes no checkpoint: call [`checkpoint`](Self::checkpoint)
+    /// With a store, everything that was learned is durable when it returns, unless the store has failed:
+    /// [`ShutdownReport::durable`] says how far that came. It writes no checkpoint: call [`checkpoint`](Self::checkpoint)
     /// before it if the next start is to have nothing to replay.
     ///
     /// # Errors

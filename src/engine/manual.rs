@@ -152,11 +152,7 @@ impl ManualEngine {
 
     fn change(&mut self, change: HostChange) -> Outcome {
         self.publish();
-        let mut outcome = self.writer.change(change);
-        if self.writer.publish().is_err() {
-            outcome.take_back();
-        }
-        outcome
+        self.writer.change(change)
     }
 
     /// The hash of everything known: ids and histories, items, users. Engines that were given the same give the
@@ -226,7 +222,7 @@ impl ManualEngine {
             return Err(TrainingError::ReadOnly(failure.clone()));
         }
         let job = self.writer.begin_sweep();
-        let pool = Arc::clone(&self.writer.pool);
+        let pool = Arc::clone(&self.writer.helpers);
         let result = pool.install(|| job.run(&pool));
         let report = self.writer.end_sweep(result)?;
         while self.writer.refold_some() {}

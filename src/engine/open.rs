@@ -74,7 +74,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         Some((_, restored)) => {
             check_for_life(&restored.settings, &asked)?;
             taken_at = Some(restored.taken_at);
-            erases = restored.erases && report.skipped_checkpoints.is_empty();
+            erases = restored.erases;
             let position = restored.position;
             let origin = Origin::Checkpoint {
                 store_id: position.store_id,
@@ -102,6 +102,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         replay.record(record).map_err(|error| error.of_record(number))?;
     }
     report.interrupted_sweep = replay.finish();
+    writer.drafts.free_spare();
     let recovered = records.finish()?;
     if recovered.store_id.is_none()
         && let Some(damage) = damage
@@ -129,8 +130,7 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         every: opening.every,
         keep_journal: opening.keep_journal,
         last_record: last_record.saturating_sub(report.records),
-        // A clock that was set back must not keep the next one from being due.
-        last_at: taken_at.map_or(now, |taken_at| taken_at.min(now)),
+        last_at: taken_at.unwrap_or(now),
         last_took: Duration::ZERO,
         // The replay was the work once more.
         work: replay_began.elapsed(),

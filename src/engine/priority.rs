@@ -1,7 +1,7 @@
 //! Who goes first when there are more threads than cores.
 
-/// Lets other threads of the process go before the calling one, where the system allows it: on Linux, by niceness. A
-/// system that refuses has everybody equal, as others have.
+/// Lets other threads, of this process and of others, go before the calling one, where the system allows it: on Linux, by
+/// niceness. A system that refuses has everybody equal, as others have. Nobody may wait for such a thread in a hurry.
 #[cfg(target_os = "linux")]
 pub(super) fn step_back() {
     /// A third of the share of an ordinary thread, where both want all of a core.

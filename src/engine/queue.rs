@@ -349,7 +349,7 @@ impl EventSender {
         let put = if self.is_stopped() {
             Err(NotQueued::Stopped(queued))
         } else if self.is_read_only() && matches!(queued, Queued::One(_)) {
-            // Whatever else there is has an answer of its own; a backup can still be made.
+            // Whatever else there is has an answer of its own.
             Err(NotQueued::ReadOnly(queued))
         } else {
             self.put_in(queued, wait)

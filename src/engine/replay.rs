@@ -105,7 +105,8 @@ impl<'w> Replay<'w> {
                     return Err(ReplayError::Generation { got: generation.get(), expected: expected.get() });
                 }
                 let job = self.job.take().ok_or(ReplayError::NoSweep)?;
-                let pool = Arc::clone(&self.writer.pool);
+                // Whoever opens a store waits for it.
+                let pool = Arc::clone(&self.writer.helpers);
                 let candidate = pool.install(|| job.train(&pool))?;
                 self.writer.perform_publication(candidate);
             }

@@ -185,10 +185,7 @@ impl Worker {
                 }
                 Queued::Change { change, done } => {
                     self.publish();
-                    let mut outcome = self.writer.change(change);
-                    if self.writer.publish().is_err() {
-                        outcome.take_back();
-                    }
+                    let outcome = self.writer.change(change);
                     done.complete(outcome, self.writer.seq);
                 }
                 Queued::Flush { done } => {

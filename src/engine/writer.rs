@@ -45,6 +45,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) meters: Arc<Meters>,
     pub(super) pool: Arc<ThreadPool>,
+    pub(super) helpers: Arc<ThreadPool>,
     pub(super) crew: Crew,
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
@@ -120,7 +121,7 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, pool, queries } = policies;
+        let Policies { weigher, sweep_policy, pool, helpers, queries } = policies;
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -164,7 +165,8 @@ impl Writer {
             latest_time: None,
             batch_has_event: false,
             events_in_batch: 0,
-            crew: Crew::new(Arc::clone(&pool)),
+            crew: Crew::new(Arc::clone(&helpers)),
+            helpers,
             settings,
             shared,
             pool,
@@ -222,7 +224,7 @@ impl Writer {
     pub(super) fn reader(&self) -> Reader {
         Reader::new(
             Arc::clone(&self.shared),
-            Arc::clone(&self.pool),
+            Arc::clone(&self.helpers),
             self.settings.path,
             Arc::clone(&self.query_policies),
         )

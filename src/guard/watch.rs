@@ -1,6 +1,7 @@
 //! What plug-ins do wrong, seam by seam.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,6 +18,8 @@ pub(crate) struct Watch {
     panics: Counter,
     overruns: Counter,
     nonsense: Counter,
+    /// Requests without an incident since the last.
+    good: AtomicU64,
     latest: Mutex<Option<Incident>>,
 }
 
@@ -69,26 +72,46 @@ impl Watch {
             panics: Counter::default(),
             overruns: Counter::default(),
             nonsense: Counter::default(),
+            good: AtomicU64::new(0),
             latest: Mutex::default(),
         }
     }
 
     /// Calls the plug-in; `None` if it panicked.
     pub(crate) fn call<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let (answer, took) = self.call_as_part(call);
+        // A panic takes its time to be told.
+        if answer.is_some() {
+            self.took(took);
+        }
+        answer
+    }
+
+    /// As [`call`](Self::call), for one of several calls that are [timed](Self::took) together. Gives how long it took; a
+    /// panic has taken no time.
+    pub(crate) fn call_as_part<T>(&self, call: impl FnOnce() -> T) -> (Option<T>, Duration) {
         let began = Instant::now();
         let answer = fenced(call);
-        let took = began.elapsed();
         self.calls.add(1);
+        let took = began.elapsed();
+        match answer {
+            Ok(answer) => (Some(answer), took),
+            Err(message) => {
+                self.panics.add(1);
+                self.note(Incident::Panicked { message });
+                (None, Duration::ZERO)
+            }
+        }
+    }
+
+    /// What was called for one request has taken so long.
+    pub(crate) fn took(&self, took: Duration) {
         if took > self.budget {
             self.overruns.add(1);
             self.note(Incident::Slow { took, budget: self.budget });
+        } else {
+            self.improve();
         }
-        answer
-            .inspect_err(|message| {
-                self.panics.add(1);
-                self.note(Incident::Panicked { message: message.clone() });
-            })
-            .ok()
     }
 
     /// The plug-in answered what no answer can be.
@@ -97,7 +120,7 @@ impl Watch {
         self.note(Incident::Nonsense { what });
     }
 
-    /// The latest incident, until [`forgive`](Self::forgive) was called.
+    /// The latest incident, until [`forgive`](Self::forgive) was called or much has gone well.
     pub(crate) fn latest(&self) -> Option<(&'static str, Incident)> {
         self.latest.lock().clone().map(|incident| (self.seam, incident))
     }
@@ -118,8 +141,23 @@ impl Watch {
     }
 
     fn note(&self, incident: Incident) {
-        tracing::error!(seam = self.seam, ?incident, "a plug-in did something wrong");
+        /// Of what goes wrong again and again a log has enough.
+        const LOGGED: u64 = 10;
+        let n = self.panics.get() + self.overruns.get() + self.nonsense.get();
+        if n <= LOGGED || n.is_power_of_two() {
+            tracing::error!(seam = self.seam, ?incident, n, "a plug-in did something wrong");
+        }
+        self.good.store(0, Ordering::Relaxed);
         *self.latest.lock() = Some(incident);
+    }
+
+    /// It went well. Whoever does well for long is no trouble any more.
+    fn improve(&self) {
+        const LONG: u64 = 10_000;
+        // ORDERING: one too many or too few tells of nothing but itself.
+        if self.good.fetch_add(1, Ordering::Relaxed) + 1 == LONG {
+            self.forgive();
+        }
     }
 }
 

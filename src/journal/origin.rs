@@ -109,8 +109,12 @@ impl Origin {
             }
             Ok(header) => {
                 let begins = header.first_record;
-                let what =
-                    format!("record {} is wanted, what is there begins with {begins}", self.record() + 1);
+                let of_a_backup = self == Self::Start && begins == 2 && first.number == 1;
+                let why = if of_a_backup { ", so the backup that it goes on from is gone" } else { "" };
+                let what = format!(
+                    "record {} is wanted, what is there begins with {begins}{why}",
+                    self.record() + 1
+                );
                 return Ok(bad(what, Some(self.segment().unwrap_or(first.number.saturating_sub(1)))));
             }
             Err(header) => header,

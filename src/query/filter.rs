@@ -9,9 +9,9 @@ use super::request::{Candidate, Request};
 /// enough items that pass.
 ///
 /// Asked on the thread that asks the engine, and only of items that would otherwise enter the list: a few dozen for a
-/// list of ten, some at a time. It should take microseconds. A panic is caught, counted and named in
-/// [`health`](crate::Engine::health), and the request goes on without this filter; a call that takes longer than 50 ms
-/// is counted and named as well. A closure is given with [`EngineBuilder::filter_with`](crate::EngineBuilder::filter_with).
+/// list of ten, some at a time, more than are shown in the end; so an answer must not depend on what was asked before. It
+/// should take microseconds. A panic is caught, counted and named in [`health`](crate::Engine::health), and
+/// [`on_panic`](Self::on_panic) says what becomes of the items; more than 50 ms for one request is counted and named as well. A closure is given with [`EngineBuilder::filter_with`](crate::EngineBuilder::filter_with).
 ///
 /// ```
 /// use segue::plugin::{Candidate, Filter, ItemFilter, Request};
@@ -36,6 +36,22 @@ use super::request::{Candidate, Request};
 pub trait Filter: fmt::Debug + Send + Sync + 'static {
     /// Called once a request. What it gives is asked for the items of that request alone.
     fn for_request<'r>(&'r self, request: &'r Request<'r>) -> Box<dyn ItemFilter + 'r>;
+
+    /// What becomes of the items of a request once the filter has panicked in it: by default they are shown, as a matter of
+    /// taste should not empty a list. What must never be shown wants [`OnPanic::Hide`].
+    fn on_panic(&self) -> OnPanic {
+        OnPanic::Show
+    }
+}
+
+/// What becomes of items that a filter could not judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnPanic {
+    /// As if there were no such filter.
+    #[default]
+    Show,
+    /// None of them is shown.
+    Hide,
 }
 
 /// A [`Filter`] at work on one request.

@@ -61,6 +61,12 @@ pub enum SearchError {
         /// How many items there are.
         n_items: usize,
     },
+    /// The known items are not in ascending order, so that they could not be found quickly.
+    #[error("the known items must be ascending, the one in place {place} is below the one before it")]
+    KnownNotAscending {
+        /// The first place out of order.
+        place: usize,
+    },
 }
 
 impl ItemIndex {
@@ -94,7 +100,7 @@ impl ItemIndex {
         limit: usize,
         known: &[ItemIdx],
     ) -> Result<Vec<(ItemIdx, f32)>, SearchError> {
-        let query = self.checked(query)?;
+        let query = self.checked(query, known)?;
         Ok(items(self.search().by_product(&query, limit, Unknown::new(known))))
     }
 
@@ -110,7 +116,7 @@ impl ItemIndex {
         limit: usize,
         known: &[ItemIdx],
     ) -> Result<Vec<(ItemIdx, f32)>, SearchError> {
-        let query = self.checked(query)?;
+        let query = self.checked(query, known)?;
         Ok(items(self.search().by_product_on(pool, &query, limit, Unknown::new(known))))
     }
 
@@ -125,13 +131,16 @@ impl ItemIndex {
         limit: usize,
     ) -> Result<Vec<Vec<(ItemIdx, f32)>>, SearchError> {
         let padded: Vec<_> =
-            queries.iter().map(|(query, _)| self.checked(query)).collect::<Result<_, _>>()?;
+            queries.iter().map(|(query, known)| self.checked(query, known)).collect::<Result<_, _>>()?;
         let each = padded.iter().zip(queries).map(|(query, (_, known))| (&**query, Unknown::new(known)));
         Ok(self.search().by_products(each, limit).into_iter().map(items).collect())
     }
 
     /// The query with its padding.
-    fn checked(&self, query: &[f32]) -> Result<AlignedVec, SearchError> {
+    fn checked(&self, query: &[f32], known: &[ItemIdx]) -> Result<AlignedVec, SearchError> {
+        if let Some(before) = known.windows(2).position(|pair| pair[0] > pair[1]) {
+            return Err(SearchError::KnownNotAscending { place: before + 1 });
+        }
         let expected = self.items.n_factors();
         if query.len() != expected {
             return Err(SearchError::QueryLength { expected, got: query.len() });
@@ -190,7 +199,6 @@ struct Unknown<'a> {
 
 impl<'a> Unknown<'a> {
     fn new(known: &'a [ItemIdx]) -> Self {
-        debug_assert!(known.is_sorted(), "known items are ascending");
         Self { known }
     }
 }
@@ -215,6 +223,8 @@ mod tests {
         assert_eq!(index.top(&[1.0], 1, &[]), Err(SearchError::QueryLength { expected: 2, got: 1 }));
         let refused = index.top(&[0.0, f32::INFINITY], 1, &[]);
         assert_eq!(refused, Err(SearchError::NonFinite { place: 1, got: f32::INFINITY }));
+        let known = [2, 2, 1].map(ItemIdx::new);
+        assert_eq!(index.top(&[0.0, 1.0], 1, &known), Err(SearchError::KnownNotAscending { place: 2 }));
         let refused = index.similar(ItemIdx::new(3), 1);
         assert_eq!(refused, Err(SearchError::ItemOutOfRange { got: 3, n_items: 3 }));
         assert_eq!(ItemIndex::new(Factors::zeros(0, 2)).top(&[1.0, 1.0], 5, &[]), Ok(Vec::new()));

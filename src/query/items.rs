@@ -169,7 +169,8 @@ impl<'v> ItemQuery<'v> {
     }
 
     /// The answer: what scoring every item would give, though few are scored (see
-    /// [`docs::numerics`](crate::docs::numerics)). Runs on the calling thread and blocks on nothing.
+    /// [`docs::numerics`](crate::docs::numerics)). Runs on the calling thread, the
+    /// engine's policies included, and blocks on nothing but them.
     ///
     /// # Errors
     /// [`QueryError::UnknownItem`] and [`QueryError::NoItemVector`] for
@@ -186,8 +187,11 @@ impl<'v> ItemQuery<'v> {
         };
         let vectors: Vec<_> = queries.iter().map(vector).collect();
         let requests: Vec<_> = queries.iter().map(Self::request).collect();
-        let filters = queries.iter().zip(&requests);
-        let mut filters: Vec<_> = filters.map(|(query, request)| query.filters(request)).collect();
+        // The others make their own.
+        let filters = queries.iter().zip(&vectors).zip(&requests);
+        let mut filters: Vec<_> = filters
+            .map(|((query, vector), request)| vector.as_ref().and_then(|_| query.filters(request)))
+            .collect();
         let Some(first) = queries.first() else { return Ok(Vec::new()) };
         let together =
             queries.iter().zip(&vectors).zip(&mut filters).filter_map(|((query, vector), filters)| {

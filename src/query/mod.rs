@@ -19,7 +19,7 @@ pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
 pub(crate) use filter::FilterWith;
-pub use filter::{Filter, ItemFilter, KeepAll, NotHeardFor};
+pub use filter::{Filter, ItemFilter, KeepAll, NotHeardFor, OnPanic};
 pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
 pub(crate) use policies::{QueryPolicies, QueryWatches};

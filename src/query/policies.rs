@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::filter::{Filter, ItemFilter};
+use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
@@ -94,11 +94,19 @@ impl QueryPolicies {
     /// The filters of one request.
     pub(super) fn filters<'r>(&'r self, request: &'r Request<'r>) -> RequestFilters<'r> {
         let watch = &*self.watches.filter;
-        let mut chain = Vec::with_capacity(self.filters.len());
+        let mut filters = RequestFilters {
+            chain: Vec::with_capacity(self.filters.len()),
+            watch,
+            passed: Vec::new(),
+            spent: Duration::ZERO,
+        };
         for filter in &self.filters {
-            chain.extend(watch.call(|| filter.for_request(request)));
+            let (begun, took) = watch.call_as_part(|| filter.for_request(request));
+            filters.spent += took;
+            let on_panic = watch.call_as_part(|| filter.on_panic()).0.unwrap_or_default();
+            filters.chain.push(Link { filter: begun, on_panic });
         }
-        RequestFilters { chain, watch, passed: Vec::new() }
+        filters
     }
 
     /// The items of a list: `ranked`, which are the best first, as rescorers and the slate have them.
@@ -148,9 +156,16 @@ impl QueryPolicies {
 
 /// The filters at work on one request.
 pub(super) struct RequestFilters<'r> {
-    chain: Vec<Box<dyn ItemFilter + 'r>>,
+    chain: Vec<Link<'r>>,
     watch: &'r Watch,
     passed: Vec<bool>,
+    spent: Duration,
+}
+
+struct Link<'r> {
+    /// `None` once it has panicked: it may be half changed, and is not asked again.
+    filter: Option<Box<dyn ItemFilter + 'r>>,
+    on_panic: OnPanic,
 }
 
 impl fmt::Debug for RequestFilters<'_> {
@@ -166,16 +181,30 @@ impl RequestFilters<'_> {
 
     /// Sets those of `keep` to false that a filter keeps back.
     pub(super) fn keep(&mut self, candidates: &[Candidate], keep: &mut [bool]) {
-        let Self { chain, watch, passed } = self;
-        chain.retain_mut(|filter| {
+        let Self { chain, watch, passed, spent } = self;
+        for Link { filter, on_panic } in chain {
             passed.clear();
             passed.resize(candidates.len(), true);
-            // Whoever has panicked may be half changed, and is not asked again.
-            let is_well = watch.call(|| filter.keep(candidates, passed)).is_some();
-            if is_well {
-                keep.iter_mut().zip(&*passed).for_each(|(keep, passed)| *keep &= *passed);
+            let judged = filter.as_mut().and_then(|filter| {
+                let (judged, took) = watch.call_as_part(|| filter.keep(candidates, passed));
+                *spent += took;
+                judged
+            });
+            if judged.is_none() {
+                *filter = None;
+                passed.fill(*on_panic == OnPanic::Show);
             }
-            is_well
-        });
+            for (keep, passed) in keep.iter_mut().zip(&*passed) {
+                *keep &= *passed;
+            }
+        }
+    }
+}
+
+impl Drop for RequestFilters<'_> {
+    fn drop(&mut self) {
+        if !self.chain.is_empty() {
+            self.watch.took(self.spent);
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::request::{Candidate, Request};
 /// least fifty more ([`EngineBuilder::rescore_pool`](crate::EngineBuilder::rescore_pool)); what is not among those cannot
 /// rise. It should take microseconds. A panic is caught, counted and named in [`health`](crate::Engine::health), and the
 /// scores stay as they were; so does a single score that is not finite. A call that takes longer than 50 ms is counted and
-/// named as well. Several act one after the other, in the order they were given.
+/// named as well. What a list then has as scores is on the rescorer's scale, whatever its [`Source`](crate::Source) says. Several act one after the other, in the order they were given.
 ///
 /// A closure is given with [`EngineBuilder::rescore_with`](crate::EngineBuilder::rescore_with).
 pub trait Rescorer: fmt::Debug + Send + Sync + 'static {

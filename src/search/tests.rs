@@ -136,6 +136,9 @@ fn compare(path: SimdPath, world: World, n_rows: usize, n_factors: usize, n_quer
 
         let found = bits(search.by_product(&query, limit, Without(&without)));
         assert_eq!(found, brute(&now, limit, &without, |row| dot(path, &query, row)), "{}", context());
+        let together =
+            search.by_products([(&*query, Without(&without)), (&*query, Without(&without))], limit);
+        assert!(together.into_iter().all(|list| bits(list) == found), "{}", context());
 
         let found = bits(search.by_cosine(&query, limit, Without(&without)));
         assert_eq!(

@@ -439,3 +439,38 @@ fn a_file_of_somebody_else_that_only_looks_like_the_next_segment_is_not_touched(
     );
     assert!(storage.contents(name).is_some());
 }
+
+#[test]
+fn an_erasure_that_was_interrupted_goes_on_beside_a_checkpoint_that_cannot_be_read() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let mut engine = open(builder(&clock).keep_journal(), &storage);
+    feed(&mut engine, &[Event::listen("victim", "x"), Event::listen("ana", "x")]);
+    engine.checkpoint().expect("memory works");
+    engine.forget_user("victim");
+    engine.flush().expect("memory works");
+    let before = copy(&storage);
+    let erasing = engine.checkpoint().expect("memory works").file;
+    // Killed after the checkpoint was there and before anything was removed; a later name is somebody's.
+    for name in storage.list().expect("memory works") {
+        before.insert(name.clone(), storage.contents(&name).expect("listed"));
+    }
+    before.insert("checkpoint-00000000000000009999.checkpoint", *b"noise");
+    assert!(!holds(&before, b"victim").is_empty(), "it is there still");
+    drop(engine);
+    let engine = open(builder(&clock).keep_journal(), &before);
+    assert!(before.contents(&erasing).is_some() && engine.reader().view().user("ana").is_known());
+    assert_eq!(holds(&before, b"victim"), Vec::<String>::new());
+}
+
+#[test]
+fn a_checkpoint_is_due_though_the_clock_was_set_back() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let every = CheckpointEvery::call().time(Duration::from_secs(60));
+    let mut engine = open(builder(&clock).checkpoint_every(every), &storage);
+    engine.checkpoint().expect("memory works");
+    clock.set(Timestamp::from_unix_seconds(super::START_SECONDS - 1_000_000));
+    feed(&mut engine, &[Event::listen("ana", "x")]);
+    assert!(!engine.writer.wants_checkpoint());
+    clock.advance(Duration::from_secs(61));
+    assert!(engine.writer.wants_checkpoint());
+}
