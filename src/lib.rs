@@ -36,6 +36,9 @@
 //! * A [`Reader`] gives a [`View`]: one generation, pinned for a request. Every list says where it comes from
 //!   ([`Provenance`]); who is not known gets a *cold* answer that says so.
 //!
+//! * What may be shown, in which order, and how a list is put together is for the host to say: [`plugin`] has every trait that
+//!   may be replaced.
+//!
 //! More in [`docs`]: the [architecture](docs::architecture) with what is always true,
 //! [concurrency](docs::concurrency), [durability](docs::durability), the [numerics](docs::numerics), a
 //! [glossary](docs::glossary).

@@ -40,5 +40,6 @@ pub use crate::query::{
 pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
 pub use crate::training::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
 pub use crate::types::{
-    ActionKind, Clock, Context, ItemId, ManualClock, Played, Signal, SystemClock, Timestamp, UserId,
+    ActionKind, ActionName, Activity, Clock, Context, Device, ItemId, ManualClock, Played, SessionId, Signal,
+    SignalError, SystemClock, Timestamp, UserId, UtcOffset,
 };

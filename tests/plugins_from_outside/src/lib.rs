@@ -1,0 +1,250 @@
+//! Every seam implemented by somebody who has `segue::plugin` and nothing else.
+//!
+//! `cargo test --manifest-path tests/plugins_from_outside/Cargo.toml`
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use segue::plugin::{
+    ActionKind, AppendFile, Candidate, Clock, EventFacts, Filter, ItemFilter, ItemRescorer, OnPanic, ReadFile,
+    Request, Rescorer, Signal, SlatePolicy, Storage, StorageLock, SweepContext, SweepDecision, SweepPolicy,
+    Timestamp, Weigher,
+};
+
+/// A like is worth five listens, and nothing else counts.
+#[derive(Debug)]
+pub struct LikesAlone;
+
+impl Weigher for LikesAlone {
+    fn weigh(&self, facts: &EventFacts<'_>) -> Signal {
+        let confidence = if matches!(facts.action, ActionKind::Like) { 5.0 } else { 0.0 };
+        Signal::new(1.0, confidence).expect("in range")
+    }
+}
+
+/// Sweeps after each ten events.
+#[derive(Debug)]
+pub struct EveryTen;
+
+impl SweepPolicy for EveryTen {
+    fn decide(&self, context: &SweepContext) -> SweepDecision {
+        if context.events_since >= 10 { SweepDecision::Sweep } else { SweepDecision::Wait }
+    }
+}
+
+/// Shows nothing whose name begins with "hidden".
+#[derive(Debug)]
+pub struct NothingHidden;
+
+impl Filter for NothingHidden {
+    fn for_request<'r>(&'r self, _request: &'r Request<'r>) -> Box<dyn ItemFilter + 'r> {
+        Box::new(|candidates: &[Candidate], keep: &mut [bool]| {
+            for (keep, candidate) in keep.iter_mut().zip(candidates) {
+                *keep = !candidate.item.to_string().starts_with("hidden");
+            }
+        })
+    }
+
+    fn on_panic(&self) -> OnPanic {
+        OnPanic::Hide
+    }
+}
+
+/// Shorter names first.
+#[derive(Debug)]
+pub struct ShortNamesFirst;
+
+impl Rescorer for ShortNamesFirst {
+    fn for_request<'r>(&'r self, _request: &'r Request<'r>) -> Box<dyn ItemRescorer + 'r> {
+        Box::new(|candidates: &[Candidate], scores: &mut [f32]| {
+            for (score, candidate) in scores.iter_mut().zip(candidates) {
+                let len = u16::try_from(candidate.item.to_string().len()).unwrap_or(u16::MAX);
+                *score = -f32::from(len);
+            }
+        })
+    }
+}
+
+/// The list backwards.
+#[derive(Debug)]
+pub struct Backwards;
+
+impl SlatePolicy for Backwards {
+    fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
+        (0..ranked.len().min(request.limit)).rev().collect()
+    }
+}
+
+/// It is always noon of the first day.
+#[derive(Debug)]
+pub struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(12 * 3_600)
+    }
+}
+
+/// Files in a map.
+#[derive(Debug, Clone, Default)]
+pub struct MapStorage {
+    files: Arc<Mutex<BTreeMap<String, File>>>,
+    is_locked: Arc<Mutex<bool>>,
+}
+
+type File = Arc<Mutex<Vec<u8>>>;
+
+#[derive(Debug)]
+struct Appending(File);
+
+#[derive(Debug)]
+struct Reading(io::Cursor<Vec<u8>>);
+
+#[derive(Debug)]
+struct Locked(Arc<Mutex<bool>>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl MapStorage {
+    fn file(&self, name: &str) -> io::Result<File> {
+        lock(&self.files).get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Storage for MapStorage {
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(lock(&self.files).keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
+        let bytes = lock(&*self.file(name)?).clone();
+        Ok(Box::new(Reading(io::Cursor::new(bytes))))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
+        let mut files = lock(&self.files);
+        if files.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = File::default();
+        files.insert(name.to_owned(), Arc::clone(&file));
+        Ok(Arc::new(Appending(file)))
+    }
+
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
+        let file = self.file(name)?;
+        let mut bytes = lock(&file);
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+        if len > bytes.len() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        bytes.truncate(len);
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut files = lock(&self.files);
+        let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.insert(to.to_owned(), file);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        lock(&self.files).remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
+        if std::mem::replace(&mut *lock(&self.is_locked), true) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Locked(Arc::clone(&self.is_locked))))
+    }
+}
+
+impl AppendFile for Appending {
+    fn append(&self, bytes: &[u8]) -> io::Result<()> {
+        lock(&self.0).extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl ReadFile for Reading {
+    fn len(&self) -> u64 {
+        self.0.get_ref().len() as u64
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        *lock(&self.0) = false;
+    }
+}
+
+impl StorageLock for Locked {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use segue::{Durability, Engine, Event, Health};
+
+    use super::*;
+
+    #[test]
+    fn all_of_them_at_work_in_one_engine() {
+        let storage = MapStorage::default();
+        let open = || {
+            Engine::builder()
+                .weigher(LikesAlone)
+                .sweep_policy(EveryTen)
+                .filter(NothingHidden)
+                .rescorer(ShortNamesFirst)
+                .slate(Backwards)
+                .clock(Noon)
+                .store_in(storage.clone(), Durability::Immediate)
+                .open()
+                .expect("usable settings")
+        };
+        let engine = open();
+        let sender = engine.sender();
+        let names = ["a", "bbb", "cc", "hidden", "dddd"];
+        let mut last = None;
+        for user in 0..6_u64 {
+            for (place, name) in (0_u64..).zip(names) {
+                if place != user {
+                    last = Some(sender.send_tracked(Event::like(user, name)).expect("it runs"));
+                }
+            }
+        }
+        let wait = Duration::from_secs(30);
+        engine.sweep_now().expect("it runs").wait().expect("there is something to learn");
+        let view = engine.reader().view_after(&last.expect("some were sent"), wait).expect("in time");
+        let list = |limit| {
+            let list = view.user(99_u64).recommend().limit(limit).run().expect("no item is asked about");
+            list.ids().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(list(10), ["dddd", "bbb", "cc", "a"]);
+        assert_eq!(list(2), ["cc", "a"]);
+        assert!(matches!(engine.health(), Health::Serving { .. }), "{:?}", engine.health());
+        assert_eq!(view.user(0_u64).history()[0].last_seen, Noon.now());
+        engine.shutdown(wait).expect("it runs");
+        assert!(open().reader().view().user(0_u64).is_known(), "it was stored");
+    }
+}
