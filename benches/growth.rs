@@ -8,6 +8,7 @@
 //!
 //! What is linear has the same number in every line.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use segue::{Als, AlsParams, Engine, Event, ItemIdx, NeverSweep, Pair, SweepSolver, TrainingInput, UserIdx};
@@ -15,13 +16,30 @@ use segue::{Als, AlsParams, Engine, Event, ItemIdx, NeverSweep, Pair, SweepSolve
 const PAIRS_OF_A_USER: usize = 50;
 const USERS_OF_AN_ITEM: usize = 5;
 const N_FACTORS: usize = 64;
+/// Of the engines: only their listeners grow.
+const N_ITEMS: usize = 20_000;
 const WORLDS: [usize; 6] = [10_000, 20_000, 40_000, 80_000, 160_000, 320_000];
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Tells a child how large its world is.
+const SIZE: &str = "SEGUE_GROWTH_LISTENERS";
+
 fn main() -> Result<(), Failure> {
+    if let Ok(n_users) = std::env::var(SIZE) {
+        return engine(n_users.parse()?);
+    }
     sweeps()?;
-    engines()
+    println!("engines of {N_ITEMS} artists");
+    println!("{:>10} {:>10} {:>22} {:>22}", "listeners", "pairs", "memory, a pair", "a query, p50");
+    for n_users in WORLDS {
+        // Each in a process of its own: what another has given back its allocator keeps.
+        let status = Command::new(std::env::current_exe()?).env(SIZE, n_users.to_string()).status()?;
+        if !status.success() {
+            return Err(format!("the engine of {n_users} listeners failed").into());
+        }
+    }
+    Ok(())
 }
 
 fn sweeps() -> Result<(), Failure> {
@@ -62,36 +80,31 @@ fn sweeps() -> Result<(), Failure> {
     Ok(())
 }
 
-fn engines() -> Result<(), Failure> {
-    const N_ITEMS: usize = 20_000;
+fn engine(n_users: usize) -> Result<(), Failure> {
     const N_QUERIES: usize = 10_000;
-    println!("engines of {N_ITEMS} artists");
-    println!("{:>10} {:>10} {:>22} {:>22}", "listeners", "pairs", "memory, a pair", "a query, p50");
-    for n_users in WORLDS {
-        let before = resident();
-        let als = AlsParams::builder().n_factors(N_FACTORS).build()?;
-        let engine = Engine::builder().als(als).sweep_policy(NeverSweep).sweeps(2, 1).open()?;
-        let mut n_pairs = 0;
-        let plays = pairs(n_users, N_ITEMS).into_iter().inspect(|_| n_pairs += 1);
-        engine.import(plays.map(|(user, item)| Event::listen(u64::from(user), u64::from(item))))?;
-        let grown = resident().zip(before).map(|(now, before)| now.saturating_sub(before));
-        engine.sweep_now()?.wait()?;
-        let mut draw = Draw(3);
-        let view = engine.reader().view();
-        let mut took = Vec::with_capacity(N_QUERIES);
-        for _ in 0..N_QUERIES {
-            let user = u64::from(draw.below(n_users));
-            let began = Instant::now();
-            view.user(user).recommend().limit(10).run()?;
-            took.push(began.elapsed());
-        }
-        took.sort_unstable();
-        let memory = grown.map_or_else(
-            || "not measured".to_owned(),
-            |grown| format!("{} MB, {} bytes", grown >> 20, grown / n_pairs),
-        );
-        println!("{n_users:>10} {n_pairs:>10} {memory:>22} {:>22.1?}", took[N_QUERIES / 2]);
+    let before = resident();
+    let als = AlsParams::builder().n_factors(N_FACTORS).build()?;
+    let engine = Engine::builder().als(als).sweep_policy(NeverSweep).sweeps(2, 1).open()?;
+    let mut n_pairs = 0;
+    let plays = pairs(n_users, N_ITEMS).into_iter().inspect(|_| n_pairs += 1);
+    engine.import(plays.map(|(user, item)| Event::listen(u64::from(user), u64::from(item))))?;
+    let grown = resident().zip(before).map(|(now, before)| now.saturating_sub(before));
+    engine.sweep_now()?.wait()?;
+    let mut draw = Draw(3);
+    let view = engine.reader().view();
+    let mut took = Vec::with_capacity(N_QUERIES);
+    for _ in 0..N_QUERIES {
+        let user = u64::from(draw.below(n_users));
+        let began = Instant::now();
+        view.user(user).recommend().limit(10).run()?;
+        took.push(began.elapsed());
     }
+    took.sort_unstable();
+    let memory = grown.map_or_else(
+        || "not measured".to_owned(),
+        |grown| format!("{} MB, {} bytes", grown >> 20, grown / n_pairs),
+    );
+    println!("{n_users:>10} {n_pairs:>10} {memory:>22} {:>22.1?}", took[N_QUERIES / 2]);
     Ok(())
 }
 
