@@ -114,7 +114,9 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
     // Nothing refuses the store from here on; only now is anything written to it.
     checkpoint::remove_unfinished(&*storage)?;
     if let (true, Some(file)) = (erases, &report.checkpoint) {
-        // The engine that wrote it may have ended before it could do this.
+        // The engine that wrote it may have ended before it could do this, and before its name was there for good: a power
+        // cut must not take the checkpoint and leave the gaps.
+        storage.sync_directory().map_err(StoreError::io("sync", "directory"))?;
         remove_all_but(&*storage, file)?;
     }
     let options = JournalOptions {
