@@ -309,8 +309,8 @@ impl EngineBuilder {
     }
 
     /// How long after one batch of new and grown items the next may begin; default 100 ms. A large batch is
-    /// solved in parts between batches of events: while events come faster than they are learned, items
-    /// wait longer (most of a second, on two cores), so that events need not.
+    /// solved in parts between batches of events, the new items first: while events come faster than they are
+    /// learned, items wait longer, those that have merely grown for as long as that lasts, so that events need not.
     #[must_use]
     pub fn item_batch_every(self, interval: Duration) -> Self {
         Self { item_batch_every: interval, ..self }

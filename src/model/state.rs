@@ -55,11 +55,11 @@ impl Shared {
         let mut loaded = VecDeque::with_capacity(AHEAD + 1);
         (0..users.len() + AHEAD).filter_map(move |at| {
             // Each step needs what the step before has asked for.
-            if let Some(user) = users.get(at + 2 * AHEAD) {
-                self.users.prefetch(user.index());
+            if let Some(&user) = users.get(at + 2 * AHEAD) {
+                self.ask_for_slot(user);
             }
-            if let Some(slot) = users.get(at + AHEAD).and_then(|user| self.users.get(user.index())) {
-                slot.prefetch();
+            if let Some(&user) = users.get(at + AHEAD) {
+                self.ask_for_state(user);
             }
             if let Some(&user) = users.get(at) {
                 let state = self.user(user);

@@ -93,7 +93,7 @@ impl ItemIndex {
     /// Runs on the calling thread and blocks on nothing.
     ///
     /// # Errors
-    /// [`SearchError`] if the query has another number of factors or is not finite.
+    /// [`SearchError`] if the query has another number of factors or is not finite, or if `known` is not ascending.
     pub fn top(
         &self,
         query: &[f32],

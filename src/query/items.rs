@@ -53,7 +53,6 @@ pub struct ItemQuery<'v> {
     exclude: HashSet<ItemIdx>,
     only: Option<Vec<ItemIdx>>,
     filter: Option<Keep<'v>>,
-    user_seq: EventSeq,
     user: Option<UserId>,
     state: Option<Arc<UserState>>,
     context: Option<Context>,
@@ -81,7 +80,6 @@ impl<'v> ItemQuery<'v> {
             exclude: HashSet::new(),
             only: None,
             filter: None,
-            user_seq: EventSeq::ZERO,
             user: None,
             state: None,
             context: None,
@@ -99,10 +97,6 @@ impl<'v> ItemQuery<'v> {
     pub(super) fn with_known(self, known: Vec<ItemIdx>) -> Self {
         debug_assert!(known.is_sorted());
         Self { known, ..self }
-    }
-
-    pub(super) fn with_user_seq(self, user_seq: EventSeq) -> Self {
-        Self { user_seq, ..self }
     }
 
     /// At most so many items; default 10.
@@ -181,21 +175,17 @@ impl<'v> ItemQuery<'v> {
 
     /// Answers queries of one view and one limit together: a piece of the catalogue is read once for all of them.
     pub(super) fn run_all(queries: &[Self]) -> Result<Vec<Recommendations>, QueryError> {
-        let vector = |query: &Self| match &query.target {
-            Target::Personal(vector) if query.only.is_none() => Some(vector.clone()),
-            Target::Personal(_) | Target::Taste(_) | Target::Similar(_) | Target::Popular(_) => None,
-        };
-        let vectors: Vec<_> = queries.iter().map(vector).collect();
+        let vectors: Vec<_> = queries.iter().map(Self::vector_to_search).collect();
         let requests: Vec<_> = queries.iter().map(Self::request).collect();
         // The others make their own.
         let filters = queries.iter().zip(&vectors).zip(&requests);
         let mut filters: Vec<_> = filters
-            .map(|((query, vector), request)| vector.as_ref().and_then(|_| query.filters(request)))
+            .map(|((query, vector), request)| vector.and_then(|_: &[f32]| query.filters(request)))
             .collect();
         let Some(first) = queries.first() else { return Ok(Vec::new()) };
         let together =
             queries.iter().zip(&vectors).zip(&mut filters).filter_map(|((query, vector), filters)| {
-                Some((&**vector.as_ref()?, Allows::new(query, filters.as_mut())))
+                Some(((*vector)?, Allows::new(query, filters.as_mut())))
             });
         let (view, n_wanted) = (first.view, first.n_wanted());
         let mut hits = view.items.rows.top_by_products(view.path, together, n_wanted).into_iter();
@@ -204,6 +194,14 @@ impl<'v> ItemQuery<'v> {
             None => query.answer(),
         };
         queries.iter().zip(&vectors).zip(&requests).map(answer).collect()
+    }
+
+    /// The vector of a list that is searched for in all of the catalogue.
+    fn vector_to_search(&self) -> Option<&[f32]> {
+        match &self.target {
+            Target::Personal(vector) if self.only.is_none() => Some(vector),
+            Target::Personal(_) | Target::Taste(_) | Target::Similar(_) | Target::Popular(_) => None,
+        }
     }
 
     fn answer(&self) -> Result<Recommendations, QueryError> {
@@ -273,7 +271,7 @@ impl<'v> ItemQuery<'v> {
             source: request.source,
             generation: view.generation.id,
             items: view.items.version,
-            user_seq: self.user_seq,
+            user_seq: self.state.as_ref().map_or(EventSeq::ZERO, |state| state.seq),
         };
         Recommendations::new(items, provenance)
     }

@@ -8,9 +8,12 @@ use super::request::{Candidate, Request};
 ///
 /// Called on the thread that asks, with the best items by the model's score: four times as many as are asked for, and at
 /// least fifty more ([`EngineBuilder::rescore_pool`](crate::EngineBuilder::rescore_pool)); what is not among those cannot
-/// rise. It should take microseconds. A panic is caught, counted and named in [`health`](crate::Engine::health), and the
-/// scores stay as they were; so does a single score that is not finite. A call that takes longer than 50 ms is counted and
-/// named as well. What a list then has as scores is on the rescorer's scale, whatever its [`Source`](crate::Source) says. Several act one after the other, in the order they were given.
+/// rise. Several act one after the other, in the order they were given. A list then has its scores on the scale of the
+/// last, whatever its [`Source`](crate::Source) says.
+///
+/// It should take microseconds. A panic is caught, counted and named in [`health`](crate::Engine::health), and the scores
+/// stay as they were; so does a single score that is not finite. A call that takes longer than 50 ms is counted and named
+/// as well.
 ///
 /// A closure is given with [`EngineBuilder::rescore_with`](crate::EngineBuilder::rescore_with).
 pub trait Rescorer: fmt::Debug + Send + Sync + 'static {

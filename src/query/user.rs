@@ -103,7 +103,7 @@ impl<'v> UserView<'v> {
         let cells = self.known.as_ref().map(|known| known.state.history.cells());
         let known = cells.unwrap_or_default().iter().map(Cell::item).collect();
         let state = self.known.as_ref().map(|known| Arc::clone(&known.state));
-        query.with_known(known).with_user_seq(self.seq()).of_user(self.id.clone(), state)
+        query.with_known(known).of_user(self.id.clone(), state)
     }
 
     /// What the user would score each of `items`, in their order, on the scale of

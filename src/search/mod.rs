@@ -1,6 +1,6 @@
 //! Exact search: the best rows for a query vector, and no others.
 //!
-//! Layer 1. Pure: no lock, no IO.
+//! Layer 1. Pure: no lock, no IO, and no thread but those of the pool that a caller hands in.
 
 mod codes;
 mod index;
