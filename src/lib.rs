@@ -129,7 +129,8 @@ pub use storage::{
     AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock, StoreError,
 };
 pub use training::{
-    GateRefusal, NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy, SweepReport, TrainingError,
+    GateFacts, GateRefusal, GateReport, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision,
+    SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
 };
 pub use types::{
     Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,

@@ -8,6 +8,7 @@
 //! |---|---|---|---|---|
 //! | [`Weigher`] | what an event means | [`MusicWeigher`] | [`UnitWeigher`] | the writer's thread, once an event |
 //! | [`SweepPolicy`] | when to sweep | [`SweepEvery`] | [`NeverSweep`] | the writer's thread, after each batch |
+//! | [`SweepGate`] | whether what it found is published | [`QualityGate`] | [`PublishAlways`] | a thread of the pool, once a sweep |
 //! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
 //! | [`Rescorer`] | in which order | none | [`KeepScores`] | the thread that asks |
 //! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | the thread that asks |
@@ -38,8 +39,11 @@ pub use crate::query::{
     PopularityDebias, Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
 };
 pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
-pub use crate::training::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
+pub use crate::training::{
+    GateFacts, GateRefusal, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision, SweepEvery,
+    SweepGate, SweepPolicy, Trial,
+};
 pub use crate::types::{
-    ActionKind, ActionName, Activity, Clock, Context, Device, ItemId, ManualClock, Played, SessionId, Signal,
+    ActionKind, ActionName, Activity, Clock, Context, Device, GenerationId, ItemId, ManualClock, Played, SessionId, Signal,
     SignalError, SystemClock, Timestamp, UserId, UtcOffset,
 };

@@ -25,6 +25,11 @@ pub struct TrainingInput {
     by_item: CsMatI<Pair, u32, usize>,
 }
 
+/// Pairs that were taken out of a [`TrainingInput`] for a while.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Muted(Vec<(UserIdx, ItemIdx, Pair)>);
+
 /// Why pairs are not a [`TrainingInput`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -103,6 +108,39 @@ impl TrainingInput {
         let by_item = transposed(n_items, &indptr, &items, &pairs);
         let by_user = CsMatI::new((n_users, n_items), indptr, items, pairs);
         Self { by_user, by_item }
+    }
+
+    /// Takes pairs out until they are [given back](Self::unmute): they stay where they are and weigh nothing, so no solve
+    /// feels them. Each of them is known.
+    pub(crate) fn mute(&mut self, places: &[(UserIdx, ItemIdx)]) -> Muted {
+        let taken = places.iter().map(|&(user, item)| (user, item, self.swap(user, item, Pair::default())));
+        Muted(taken.collect())
+    }
+
+    /// Gives back what was taken, to the bit.
+    pub(crate) fn unmute(&mut self, muted: Muted) {
+        for (user, item, pair) in muted.0 {
+            self.swap(user, item, pair);
+        }
+    }
+
+    /// Puts `pair` in the place of what is known of `user` and `item`, and gives that.
+    fn swap(&mut self, user: UserIdx, item: ItemIdx, pair: Pair) -> Pair {
+        let (row, column) = (user.index(), item.index());
+        let by_user = self.by_user.get_mut(row, column).expect("whoever takes a pair has found it");
+        let before = std::mem::replace(by_user, pair);
+        *self.by_item.get_mut(column, row).expect("they are transposes of each other") = pair;
+        before
+    }
+
+    /// The items of a user, ascending, and what is known of each.
+    pub(crate) fn of_user(&self, user: UserIdx) -> (&[u32], &[Pair]) {
+        self.user_rows().row(user.index())
+    }
+
+    /// How many users are known to have had to do with an item.
+    pub(crate) fn n_listeners(&self, item: ItemIdx) -> usize {
+        self.item_rows().n_pairs_of(item.index())
     }
 
     /// How many users there are, with pairs or without.
@@ -217,6 +255,20 @@ mod tests {
         }
         assert_eq!(input.user_rows().n_pairs_of(19), 0);
         assert_eq!(input.item_rows().n_pairs_of(0), 0);
+    }
+
+    #[test]
+    fn muted_pairs_weigh_nothing_on_either_side_until_they_are_given_back() {
+        let pair = Pair::new(1.0, 0.5).expect("usable");
+        let all = [(0, 1), (0, 2), (1, 1)].map(|(user, item)| (UserIdx::new(user), ItemIdx::new(item), pair));
+        let mut input = TrainingInput::from_pairs(2, 3, all).expect("in range");
+        let muted = input.mute(&[(UserIdx::new(0), ItemIdx::new(1))]);
+        assert_eq!(input.by_user().get(0, 1), Some(&Pair::default()));
+        assert_eq!(input.by_item().get(1, 0), Some(&Pair::default()));
+        assert_eq!((input.by_user().get(0, 2), input.by_item().get(1, 1)), (Some(&pair), Some(&pair)));
+        assert_eq!(input.n_listeners(ItemIdx::new(1)), 2, "it keeps its place");
+        input.unmute(muted);
+        assert_eq!((input.by_user().get(0, 1), input.by_item().get(1, 0)), (Some(&pair), Some(&pair)));
     }
 
     #[test]

@@ -66,6 +66,12 @@ impl Default for AlsParams {
 }
 
 impl AlsParams {
+    /// The same with another regularization; `None` if that is out of range.
+    pub(crate) fn with_regularization(&self, regularization: f32) -> Option<Self> {
+        let params = Self { regularization, ..self.clone() };
+        AlsParamsBuilder { params }.build().ok()
+    }
+
     /// The most factors a model may have.
     pub const MAX_FACTORS: usize = 1_024;
     /// Beyond it, sums of squares would leave the range of f32.

@@ -124,6 +124,7 @@ impl ModelParts {
             as_of: self.as_of,
             users,
             items: Published::new(Arc::new(items)),
+            as_published: None,
         })
     }
 }

@@ -23,7 +23,7 @@ use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
 use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
-use crate::training::{SweepEvery, SweepPolicy};
+use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
 use crate::types::{Clock, Signal, SystemClock, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
@@ -105,6 +105,7 @@ pub(super) struct Settings {
 pub(super) struct Policies {
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
+    pub(super) gate: Arc<WatchedGate>,
     /// For sweeps.
     pub(super) pool: Arc<ThreadPool>,
     /// For what somebody waits for: batches of queries, and a hand with batches of fold-ins.
@@ -118,6 +119,7 @@ pub struct EngineBuilder {
     als: AlsParams,
     weigher: Arc<dyn Weigher>,
     policy: Box<dyn SweepPolicy>,
+    gate: WatchedGate,
     queries: QueryPolicies,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -143,6 +145,7 @@ impl Default for EngineBuilder {
             als: AlsParams::default(),
             weigher: Arc::new(MusicWeigher),
             policy: Box::new(SweepEvery::default()),
+            gate: WatchedGate::default(),
             queries: QueryPolicies::default(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -204,6 +207,12 @@ impl EngineBuilder {
     #[must_use]
     pub fn sweep_policy(self, policy: impl SweepPolicy) -> Self {
         Self { policy: Box::new(policy), ..self }
+    }
+
+    /// Whether what a sweep has found is published; default [`QualityGate::default`](crate::plugin::QualityGate).
+    #[must_use]
+    pub fn sweep_gate(self, gate: impl SweepGate) -> Self {
+        Self { gate: WatchedGate::new(Box::new(gate)), ..self }
     }
 
     /// What lists may hold: a [`Filter`] for every request. Several all have to let an item pass. Default none.
@@ -487,7 +496,14 @@ impl EngineBuilder {
             item_batch_every: self.item_batch_every,
         };
         let queries = Arc::new(QueryPolicies { clock: Arc::clone(&settings.clock), ..self.queries });
-        let policies = Policies { weigher: self.weigher, sweep_policy: self.policy, pool, helpers, queries };
+        let policies = Policies {
+            weigher: self.weigher,
+            sweep_policy: self.policy,
+            gate: Arc::new(self.gate),
+            pool,
+            helpers,
+            queries,
+        };
         Ok((settings, policies))
     }
 }

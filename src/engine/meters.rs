@@ -12,7 +12,7 @@ use crate::guard::{Counter, Incident, LatencyHistogram, LatencySummary, PluginSt
 use crate::model::{Refusal, Shared};
 use crate::query::QueryWatches;
 use crate::storage::StorageFailure;
-use crate::training::{SweepReport, TrainingError};
+use crate::training::{SweepReport, TrainingError, WatchedGate};
 use crate::types::{EventSeq, GenerationId};
 
 /// How an engine is, and why.
@@ -114,6 +114,8 @@ pub struct Stats {
     pub plugin_panics: u64,
     /// What the plug-ins that queries ask have done, seam by seam.
     pub query_plugins: Vec<PluginStats>,
+    /// What the sweep gate has done.
+    pub gate: PluginStats,
     /// From `send` to visible, for events that came through the queue one by one.
     pub event_to_visible: LatencySummary,
     /// Users known.
@@ -141,6 +143,7 @@ pub(super) struct Meters {
     event_to_visible: LatencyHistogram,
     /// Over the plug-ins that readers ask.
     queries: QueryWatches,
+    gate: Arc<WatchedGate>,
     rare: Mutex<Rare>,
 }
 
@@ -171,14 +174,14 @@ enum End {
 
 impl Meters {
     /// Those of a new engine.
-    pub(super) fn watching(queries: QueryWatches) -> Self {
-        Self { queries, ..Self::default() }
+    pub(super) fn watching(queries: QueryWatches, gate: Arc<WatchedGate>) -> Self {
+        Self { queries, gate, ..Self::default() }
     }
 
     /// Those of an engine that was opened from a store, which was at `generation` by then.
-    pub(super) fn after(report: RecoveryReport, generation: GenerationId, queries: QueryWatches) -> Self {
+    pub(super) fn after(report: RecoveryReport, generation: GenerationId, queries: QueryWatches, gate: Arc<WatchedGate>) -> Self {
         tracing::info!(?report, "a store was opened");
-        let meters = Self::watching(queries);
+        let meters = Self::watching(queries, gate);
         meters.rare.lock().recovered = Some((Arc::new(report), generation));
         meters
     }
@@ -268,7 +271,7 @@ impl Meters {
         let generation = rare.last_sweep.map_or(recovered, |report| report.generation);
         let sweeping = rare.sweeping;
         let of_queries = || {
-            let (seam, incident) = self.queries.iter().find_map(Watch::latest)?;
+            let (seam, incident) = self.watches().find_map(Watch::latest)?;
             Some(Degradation::Plugin { seam, incident })
         };
         let trouble = rare.trouble.clone().or_else(of_queries);
@@ -282,6 +285,10 @@ impl Meters {
             }
             (None, None, None) => Health::Warming { events: self.applied.get(), sweeping, recovery },
         }
+    }
+
+    fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.queries.iter().chain([&self.gate.watch])
     }
 
     /// Everything, with the sizes that others know.
@@ -302,8 +309,9 @@ impl Meters {
             last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
             plugin_panics: rare.plugin_panics
-                + self.queries.iter().map(|watch| watch.stats().panics).sum::<u64>(),
+                + self.watches().map(|watch| watch.stats().panics).sum::<u64>(),
             query_plugins: self.queries.iter().map(Watch::stats).collect(),
+            gate: self.gate.watch.stats(),
             event_to_visible: self.event_to_visible.summary(),
             n_bytes: rare.n_bytes,
             n_users: shared.user_ids.len() as usize,

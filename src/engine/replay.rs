@@ -107,7 +107,7 @@ impl<'w> Replay<'w> {
                 let job = self.job.take().ok_or(ReplayError::NoSweep)?;
                 // Whoever opens a store waits for it.
                 let pool = Arc::clone(&self.writer.helpers);
-                let candidate = pool.install(|| job.train(&pool))?;
+                let candidate = pool.install(|| job.train(&pool))?.candidate;
                 self.writer.perform_publication(candidate);
             }
             Record::NotPublished { .. } => {

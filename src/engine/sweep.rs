@@ -72,9 +72,11 @@ impl Writer {
             as_of,
             n_users: self.shared.user_ids.len(),
             n_items: self.by_item.n_items(),
+            before: Arc::clone(&self.generation),
             items: self.generation.items.load().rows.clone(),
             n_sweeps,
             norm_before: self.norm_of_model,
+            gate: Arc::clone(&self.gate),
             confidences: self.by_item.confidences(),
             cancel,
             began: Instant::now(),
@@ -129,7 +131,9 @@ impl Writer {
         let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
+        let norm = candidate.norm();
         let mut rows = candidate.items;
+        let as_published = Some(rows.clone());
         rows.grow_to(self.by_item.n_items());
         rows.settle();
         let items =
@@ -145,13 +149,14 @@ impl Writer {
                 path: self.settings.path,
             }),
             items: Published::new(Arc::new(items)),
+            as_published,
         });
         self.retired.push(self.shared.current.replace(Arc::clone(&generation)));
         self.gramians = Some(Gramians::new(candidate.user_gramian, candidate.item_gramian));
         self.by_item.solved_by_sweep(&candidate.confidences);
         // Of these, whatever the sweep has not solved well enough is due again now.
         self.items_to_fold.clear();
-        self.norm_of_model = Some(candidate.norm);
+        self.norm_of_model = Some(norm);
         // Whoever did something during the sweep is not in its rows; so is nobody who came after.
         self.to_refold = touched.into_iter().map(UserIdx::new).collect();
         self.generation_published_at = self.seq;

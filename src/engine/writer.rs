@@ -27,7 +27,7 @@ use crate::model::{
 use crate::publish::{Freeze, Published, Watermark};
 use crate::query::{QueryPolicies, Reader};
 use crate::storage::StorageFailure;
-use crate::training::{Forgotten, SweepPolicy};
+use crate::training::{Forgotten, SweepPolicy, WatchedGate};
 use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
@@ -49,6 +49,7 @@ pub(super) struct Writer {
     pub(super) crew: Crew,
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
+    pub(super) gate: Arc<WatchedGate>,
     /// For readers; the writer itself asks none of them.
     pub(super) query_policies: Arc<QueryPolicies>,
     /// What `shared.current` holds; only the writer replaces it.
@@ -121,7 +122,7 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, pool, helpers, queries } = policies;
+        let Policies { weigher, sweep_policy, gate, pool, helpers, queries } = policies;
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -130,7 +131,7 @@ impl Writer {
         Self {
             generation: shared.current.load(),
             dedupe: DedupeWindow::new(settings.learning.dedupe_window),
-            meters: Arc::new(Meters::watching(queries.watches.clone())),
+            meters: Arc::new(Meters::watching(queries.watches.clone(), Arc::clone(&gate))),
             retired: Vec::new(),
             gramians: None,
             seq: EventSeq::ZERO,
@@ -172,6 +173,7 @@ impl Writer {
             pool,
             weigher,
             policy: sweep_policy,
+            gate,
             query_policies: queries,
         }
     }
@@ -205,7 +207,7 @@ impl Writer {
     /// Ends the opening of a store: what was replayed does not count.
     pub(super) fn recovered(&mut self, report: RecoveryReport) {
         self.meters =
-            Arc::new(Meters::after(report, self.generation.id, self.query_policies.watches.clone()));
+            Arc::new(Meters::after(report, self.generation.id, self.query_policies.watches.clone(), Arc::clone(&self.gate)));
     }
 
     fn n_bytes_of_ids(&self) -> u64 {

@@ -47,7 +47,7 @@ pub enum Incident {
 }
 
 /// What the plug-ins of one seam have done since the engine was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PluginStats {
     /// Which seam.

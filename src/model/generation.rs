@@ -20,6 +20,9 @@ pub(crate) struct Generation {
     /// `None` before the first sweep: there is no model yet.
     pub(crate) users: Option<UserSide>,
     pub(crate) items: Published<ItemSide>,
+    /// The items as the sweep left them, which share what has not changed with those in use; `None` if there was none since
+    /// the engine was opened.
+    pub(crate) as_published: Option<ItemRows>,
 }
 
 /// What users are solved against, and the rows the sweep solved them to.
@@ -47,6 +50,7 @@ impl Generation {
             as_of: Timestamp::default(),
             users: None,
             items: Published::new(std::sync::Arc::new(items)),
+            as_published: None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! From the histories at one moment to the input of a sweep.
 
+use super::hold_out::{Discovery, Frozen};
 use crate::als::TrainingInput;
-use crate::model::{Shared, UserState, Weighing};
+use crate::model::{History, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::types::{Timestamp, UserIdx};
 
-/// The histories of users `0..n_users` as they were at the freeze, weighed as of `as_of`.
+/// The histories of users `0..n_users` as they were at the freeze, weighed as of `as_of`, and of each the latest item that
+/// came into it after `since`.
 ///
 /// Runs on the pool while the writer goes on; reads each user's slot once.
 pub(crate) fn freeze_input(
@@ -14,19 +16,33 @@ pub(crate) fn freeze_input(
     (n_users, n_items): (u32, usize),
     weighing: Weighing,
     as_of: Timestamp,
-) -> TrainingInput {
+    since: Timestamp,
+) -> Frozen {
     let mut row_ends = Vec::with_capacity(n_users as usize + 1);
     row_ends.push(0);
     let (mut items, mut pairs) = (Vec::new(), Vec::new());
+    let mut discoveries = Vec::new();
     for row in 0..n_users {
-        if let Some(state) = freeze.read(row, shared.slot(UserIdx::new(row))) {
+        let user = UserIdx::new(row);
+        if let Some(state) = freeze.read(row, shared.slot(user)) {
             let factor = weighing.common_factor(state.history.landmark(), as_of);
             for cell in state.history.cells() {
                 items.push(cell.item().get());
                 pairs.push(weighing.pair(cell, factor));
             }
+            discoveries.extend(latest_discovery(user, &state.history, since));
         }
         row_ends.push(pairs.len());
     }
-    TrainingInput::from_sorted_rows(n_items, row_ends, items, pairs)
+    Frozen { input: TrainingInput::from_sorted_rows(n_items, row_ends, items, pairs), discoveries }
+}
+
+/// The item that came into a history last, once, and was liked; `None` if none has since `since`.
+fn latest_discovery(user: UserIdx, history: &History, since: Timestamp) -> Option<Discovery> {
+    let is_new = |cell: &&crate::model::Cell| {
+        cell.events() == 1 && cell.last_seen() > since && cell.weighted_preference() > 0.0
+    };
+    // Of equally late ones the last in order of items.
+    let latest = history.cells().iter().filter(is_new).max_by_key(|cell| cell.last_seen())?;
+    Some(Discovery { user, item: latest.item(), at: latest.last_seen() })
 }

@@ -7,14 +7,26 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 use thiserror::Error;
 
+use super::exam::Exam;
 use super::freezer::freeze_input;
-use super::gate::{self, GateRefusal};
-use crate::als::{Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, UserBase};
-use crate::kernel::{AlignedVec, SimdPath};
-use crate::model::{ItemRows, Shared, UserState, Weighing};
+use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
+use super::hold_out::{Frozen, hold_out};
+use crate::als::{
+    Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, TrainedModel, TrainingInput,
+    UserBase,
+};
+use crate::kernel::{AlignedVec, SimdPath, count_as_f64};
+use crate::model::{Generation, ItemRows, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::storage::StorageFailure;
 use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
+
+/// How often a training that went out of bounds is tried again.
+const MAX_BACK_OFFS: u32 = 3;
+/// How many times the regularization it is tried again with.
+const BACK_OFF: f32 = 10.0;
+/// Sweeps at least, when it is: it starts at random.
+const COLD_SWEEPS: usize = 8;
 
 /// Everything a training run needs, taken at the moment of the freeze.
 #[derive(Debug)]
@@ -27,10 +39,13 @@ pub(crate) struct Job {
     pub(crate) as_of: Timestamp,
     pub(crate) n_users: u32,
     pub(crate) n_items: usize,
-    /// Where the sweeps start from; zero rows start at random.
+    /// The model in use. Its items are where the sweeps start from; zero rows start at random.
+    pub(crate) before: Arc<Generation>,
+    /// Its items at the freeze.
     pub(crate) items: ItemRows,
     pub(crate) n_sweeps: usize,
     pub(crate) norm_before: Option<f64>,
+    pub(crate) gate: Arc<WatchedGate>,
     /// The by-item index at the freeze: what counts as solved once this is published.
     pub(crate) confidences: Vec<f64>,
     pub(crate) cancel: Arc<AtomicBool>,
@@ -45,12 +60,22 @@ pub(crate) struct Candidate {
     pub(crate) user_base: UserBase,
     pub(crate) user_gramian: Gramian,
     pub(crate) item_gramian: Gramian,
-    pub(crate) norm: f64,
     pub(crate) frozen_at: EventSeq,
     pub(crate) as_of: Timestamp,
     pub(crate) weighing: Weighing,
     pub(crate) confidences: Vec<f64>,
     pub(crate) report: SweepReport,
+}
+
+/// A candidate before the gate.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    pub(crate) candidate: Candidate,
+    exam: Exam,
+    gate: Arc<WatchedGate>,
+    before: Arc<Generation>,
+    norm_before: Option<f64>,
+    began: Instant,
 }
 
 /// Rows that were forgotten while a candidate was being trained.
@@ -60,7 +85,43 @@ pub(crate) struct Forgotten {
     pub(crate) items: Vec<ItemIdx>,
 }
 
+impl Trained {
+    /// The candidate, if the gate lets it pass.
+    pub(crate) fn judged(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+        let Self { mut candidate, exam, gate, before, norm_before, began } = self;
+        let norm = candidate.norm();
+        if !norm.is_finite() {
+            return Err(GateRefusal::NotFinite.into());
+        }
+        let result = exam.sit(&candidate.user_base, &candidate.items, pool);
+        let seen = |seq: EventSeq| count_as_f64(usize::try_from(seq.get()).unwrap_or(usize::MAX));
+        let has_model = before.users.is_some();
+        gate.judge(&GateFacts {
+            before: before.id,
+            n_pairs: candidate.report.n_pairs,
+            growth: if has_model {
+                seen(candidate.frozen_at) / seen(before.frozen_at)
+            } else {
+                f64::INFINITY
+            },
+            norm_before,
+            norm,
+            coverage: result.coverage,
+            overlap: result.overlap,
+            trials: &result.trials,
+        })?;
+        candidate.report.gate = GateReport::of(&result);
+        candidate.report.duration = began.elapsed();
+        Ok(candidate)
+    }
+}
+
 impl Candidate {
+    /// The root mean square norm of the items' vectors.
+    pub(crate) fn norm(&self) -> f64 {
+        rms_norm(&self.items)
+    }
+
     /// Takes rows out of a candidate that has learned from them. What it has learned stays in the others
     /// until the next sweep.
     pub(crate) fn forget(&mut self, forgotten: Forgotten, path: SimdPath) {
@@ -104,7 +165,11 @@ pub struct SweepReport {
     pub n_sweeps: usize,
     /// The objective after them (`docs::numerics`); the last pass over the users lowers it further.
     pub objective: f64,
-    /// From the freeze to the candidate, waiting for the pool included.
+    /// The regularization it was trained with: the engine's, or more if a training with that went out of bounds.
+    pub regularization: f32,
+    /// What was found out about it before it was published.
+    pub gate: GateReport,
+    /// From the freeze to the verdict, waiting for the pool included.
     pub duration: Duration,
 }
 
@@ -138,52 +203,101 @@ pub enum TrainingError {
 impl Job {
     /// Trains and asks the gate. Runs on a thread of `pool`; checks `cancel` between chunks of rows.
     pub(crate) fn run(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
-        let norm_before = self.norm_before;
-        let candidate = self.train(pool)?;
-        gate::check(norm_before, candidate.norm)?;
-        Ok(candidate)
+        self.train(pool)?.judged(pool)
     }
 
     /// Trains; what is published is somebody else's decision.
-    pub(crate) fn train(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
-        let input =
-            freeze_input(&self.shared, &self.freeze, (self.n_users, self.n_items), self.weighing, self.as_of);
+    pub(crate) fn train(self, pool: &ThreadPool) -> Result<Trained, TrainingError> {
+        let (n_users, n_items) = (self.n_users, self.n_items);
+        let has_model = self.before.users.is_some();
+        let since = if has_model { self.before.as_of } else { Timestamp::from_unix_ms(i64::MAX) };
+        let Frozen { mut input, discoveries } = freeze_input(
+            &self.shared,
+            &self.freeze,
+            (n_users, n_items),
+            self.weighing,
+            self.as_of,
+            since,
+        );
         if input.n_pairs() == 0 {
             return Err(TrainingError::NothingToLearn);
         }
-        let mut als = Als::warm(self.params.clone(), self.n_users as usize, self.n_items, &self.start())
-            .map_err(TrainingError::Solve)?
+        let held_back = hold_out(&input, discoveries);
+        let muted = input.mute(&held_back);
+        let exam = Exam::new(&input, &held_back, Arc::clone(&self.before), self.path);
+        let als = self.sweep_within_bounds(&input, pool)?;
+        // The users know everything: what was held back is missing from the items alone.
+        input.unmute(muted);
+        let objective = als.objective(&input, pool).map_err(solve_error)?;
+        let model = als.finish(&input, pool).map_err(solve_error)?;
+        let report = SweepReport {
+            generation: GenerationId::ZERO,
+            frozen_at: self.freeze.at(),
+            n_users: n_users as usize,
+            n_items,
+            n_pairs: input.n_pairs(),
+            n_sweeps: self.n_sweeps,
+            objective,
+            regularization: model.params().regularization(),
+            gate: GateReport::default(),
+            duration: self.began.elapsed(),
+        };
+        let (gate, before) = (Arc::clone(&self.gate), Arc::clone(&self.before));
+        let (norm_before, began) = (self.norm_before, self.began);
+        Ok(Trained { candidate: self.candidate(model, report, pool), exam, gate, before, norm_before, began })
+    }
+
+    /// Sweeps; where that goes out of bounds, anew from the start and with more regularization. A pure function of the
+    /// input, so a replay backs off as far.
+    fn sweep_within_bounds(&self, input: &TrainingInput, pool: &ThreadPool) -> Result<Als, TrainingError> {
+        let mut outcome = self.sweep(self.params.clone(), &self.start(), self.n_sweeps, input, pool);
+        let mut params = self.params.clone();
+        for _ in 0..MAX_BACK_OFFS {
+            let stiffer = params.with_regularization(params.regularization() * BACK_OFF);
+            let (Err(SweepError::NonFinite { .. }), Some(stiffer)) = (&outcome, stiffer) else { break };
+            tracing::warn!(
+                regularization = stiffer.regularization(),
+                "a sweep went out of bounds and begins anew with more regularization"
+            );
+            let nothing = Factors::zeros(0, params.n_factors());
+            outcome = self.sweep(stiffer.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, pool);
+            params = stiffer;
+        }
+        outcome.map_err(solve_error)
+    }
+
+    fn sweep(
+        &self,
+        params: AlsParams,
+        start: &Factors,
+        n_sweeps: usize,
+        input: &TrainingInput,
+        pool: &ThreadPool,
+    ) -> Result<Als, SweepError> {
+        let mut als = Als::warm(params, self.n_users as usize, self.n_items, start)?
             .on(self.path)
             .solving_with(SweepSolver::APPROXIMATE)
             .cancel_with(Arc::clone(&self.cancel));
-        for _ in 0..self.n_sweeps {
-            als.sweep(&input, pool).map_err(solve_error)?;
+        for _ in 0..n_sweeps {
+            als.sweep(input, pool)?;
         }
-        let objective = als.objective(&input, pool).map_err(solve_error)?;
-        let model = als.finish(&input, pool).map_err(solve_error)?;
+        Ok(als)
+    }
+
+    fn candidate(self, model: TrainedModel, report: SweepReport, pool: &ThreadPool) -> Candidate {
         let ModelParts { users, items, user_base } = model.into_parts();
-        Ok(Candidate {
+        Candidate {
             user_gramian: Gramian::of(self.path, &users, pool),
             item_gramian: Gramian::of(self.path, &items, pool),
-            norm: gate::rms_norm(&items),
             items: ItemRows::from_factors(&items),
             users,
             user_base,
             frozen_at: self.freeze.at(),
             as_of: self.as_of,
             weighing: self.weighing,
-            report: SweepReport {
-                generation: GenerationId::ZERO,
-                frozen_at: self.freeze.at(),
-                n_users: self.n_users as usize,
-                n_items: self.n_items,
-                n_pairs: input.n_pairs(),
-                n_sweeps: self.n_sweeps,
-                objective,
-                duration: self.began.elapsed(),
-            },
             confidences: self.confidences,
-        })
+            report,
+        }
     }
 
     fn start(&self) -> Factors {

@@ -2,12 +2,15 @@
 //!
 //! Layer 3.
 
+mod exam;
 mod freezer;
 mod gate;
+mod hold_out;
 mod job;
 mod policy;
 
-pub use gate::GateRefusal;
+pub(crate) use gate::WatchedGate;
+pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
 pub(crate) use job::{Candidate, Forgotten, Job};
 pub use job::{SweepReport, TrainingError};
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};

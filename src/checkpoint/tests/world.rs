@@ -253,6 +253,7 @@ impl World {
                 path: SimdPath::detect(),
             }),
             items: Published::new(Arc::new(items)),
+            as_published: None,
         }
     }
 

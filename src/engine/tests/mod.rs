@@ -2,6 +2,7 @@
 
 mod awkward_moments;
 mod bytes;
+mod gate;
 mod lists;
 mod oracle;
 mod replay;
