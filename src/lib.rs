@@ -113,9 +113,12 @@ pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
-    ManualEngine, Past, PrivateSession, PrivateSessionError, RecoveryReport, SendError, ShutdownError,
-    ShutdownReport, Stats, SweepHandle, TrySendError, journaled_events,
+    LiveSettings, LookAway, ManualEngine, Notice, Observer, Past, PrivateSession, PrivateSessionError,
+    RecoveryReport, RetuneError, SendError, SettingChange, SettingError, ShutdownError, ShutdownReport,
+    Stats, SweepHandle, TrySendError, journaled_events,
 };
+#[cfg(feature = "reload")]
+pub use engine::{ReloadError, SettingsFile, SettingsFileError};
 pub use guard::{Incident, LatencySummary, PluginStats};
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
 pub use journal::{Durability, TornTail};

@@ -12,6 +12,7 @@
 //! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
 //! | [`Rescorer`] | in which order | none | [`KeepScores`] | the thread that asks |
 //! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | the thread that asks |
+//! | [`Observer`] | nothing: it is told what the engine does | [`LookAway`] | the same | the writer's thread, once a sweep; that of the settings |
 //! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the writer's, the syncing and the checkpoint's thread |
 //! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | every thread |
 //!
@@ -32,6 +33,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use crate::engine::{LookAway, Notice, Observer};
 pub use crate::guard::{Incident, PluginStats};
 pub use crate::ingest::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
 pub use crate::query::{
@@ -44,6 +46,6 @@ pub use crate::training::{
     SweepGate, SweepPolicy, Trial,
 };
 pub use crate::types::{
-    ActionKind, ActionName, Activity, Clock, Context, Device, GenerationId, ItemId, ManualClock, Played, SessionId, Signal,
-    SignalError, SystemClock, Timestamp, UserId, UtcOffset,
+    ActionKind, ActionName, Activity, Clock, Context, Device, GenerationId, ItemId, ManualClock, Played,
+    SessionId, Signal, SignalError, SystemClock, Timestamp, UserId, UtcOffset,
 };

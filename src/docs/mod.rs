@@ -12,6 +12,9 @@ pub mod numerics {}
 #[doc = include_str!("durability.md")]
 pub mod durability {}
 
+#[doc = include_str!("settings.md")]
+pub mod settings {}
+
 #[doc = include_str!("formats.md")]
 pub mod formats {}
 

@@ -9,9 +9,12 @@ use thiserror::Error;
 
 use super::handle::Engine;
 use super::manual::ManualEngine;
+use super::observer::{Notice, ObserveWith, Observer, WatchedObserver};
 use super::open::{self, Opening};
 use super::past::{self, Past};
 use super::priority::step_back;
+#[cfg(feature = "reload")]
+use super::settings::ReloadError;
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
@@ -81,6 +84,24 @@ pub enum BuildError {
         /// The first moment that can be replayed, if there is any.
         earliest: Option<Timestamp>,
     },
+    /// The settings file cannot be used as it is.
+    #[cfg(feature = "reload")]
+    #[error("the settings file {} is refused", path.display())]
+    SettingsFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReloadError,
+    },
+    /// The directory of the settings file cannot be watched.
+    #[cfg(feature = "reload")]
+    #[error("the directory of {} cannot be watched", path.display())]
+    Unwatchable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: notify::Error,
+    },
     /// The pool could not be started.
     #[error("the pool could not be started")]
     Pool(#[from] ThreadPoolBuildError),
@@ -106,6 +127,7 @@ pub(super) struct Policies {
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
     pub(super) gate: Arc<WatchedGate>,
+    pub(super) observer: Arc<WatchedObserver>,
     /// For sweeps.
     pub(super) pool: Arc<ThreadPool>,
     /// For what somebody waits for: batches of queries, and a hand with batches of fold-ins.
@@ -120,6 +142,9 @@ pub struct EngineBuilder {
     weigher: Arc<dyn Weigher>,
     policy: Box<dyn SweepPolicy>,
     gate: WatchedGate,
+    observer: WatchedObserver,
+    #[cfg(feature = "reload")]
+    settings_file: Option<PathBuf>,
     queries: QueryPolicies,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -146,6 +171,9 @@ impl Default for EngineBuilder {
             weigher: Arc::new(MusicWeigher),
             policy: Box::new(SweepEvery::default()),
             gate: WatchedGate::default(),
+            observer: WatchedObserver::default(),
+            #[cfg(feature = "reload")]
+            settings_file: None,
             queries: QueryPolicies::default(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -213,6 +241,42 @@ impl EngineBuilder {
     #[must_use]
     pub fn sweep_gate(self, gate: impl SweepGate) -> Self {
         Self { gate: WatchedGate::new(Box::new(gate)), ..self }
+    }
+
+    /// Who is told what the engine does; default nobody.
+    #[must_use]
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: WatchedObserver::new(Box::new(observer)), ..self }
+    }
+
+    /// As [`observer`](Self::observer), from a closure.
+    ///
+    /// ```
+    /// use segue::{Engine, Notice};
+    ///
+    /// let engine = Engine::builder()
+    ///     .observe_with(|notice| {
+    ///         if let Notice::SweepFailed(error) = notice {
+    ///             eprintln!("no new model: {error}");
+    ///         }
+    ///     })
+    ///     .open()?;
+    /// # Ok::<(), segue::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn observe_with(self, observe: impl Fn(&Notice<'_>) + Send + Sync + 'static) -> Self {
+        self.observer(ObserveWith(observe))
+    }
+
+    /// A file in TOML whose settings go before those given here, as long as it has them: see `docs::settings`. The engine
+    /// has a thread that watches its directory, reads the file once it has been left alone for 50 ms, and goes on with
+    /// what it says, all in one step; a file with anything wrong in it changes nothing, and the
+    /// [observer](Self::observer) is told the line. It need not be there yet. A [`ManualEngine`] reads it when it is
+    /// opened and not again.
+    #[cfg(feature = "reload")]
+    #[must_use]
+    pub fn settings_file(self, path: impl Into<PathBuf>) -> Self {
+        Self { settings_file: Some(path.into()), ..self }
     }
 
     /// What lists may hold: a [`Filter`] for every request. Several all have to let an item pass. Default none.
@@ -405,11 +469,19 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
-    pub fn open(self) -> Result<Engine, BuildError> {
+    #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "the settings file is taken out"))]
+    pub fn open(mut self) -> Result<Engine, BuildError> {
         let admission = self.admission();
         let capacity = self.queue_capacity;
         if !(1..=Self::MAX_QUEUE_CAPACITY).contains(&capacity) {
             return Err(BuildError::QueueCapacity { got: capacity });
+        }
+        #[cfg(feature = "reload")]
+        if let Some(path) = self.settings_file.take() {
+            let mut writer = self.writer(SyncOn::OwnThread)?;
+            let base = writer.live_settings();
+            writer.retune_by_file(&path)?;
+            return Engine::start(writer, admission, capacity)?.watching_settings(path, base);
         }
         Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity)
     }
@@ -419,8 +491,15 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_manual(self) -> Result<ManualEngine, BuildError> {
+    #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "the settings file is taken out"))]
+    pub fn open_manual(mut self) -> Result<ManualEngine, BuildError> {
         let admission = self.admission();
+        #[cfg(feature = "reload")]
+        if let Some(path) = self.settings_file.take() {
+            let mut writer = self.writer(SyncOn::CallingThread)?;
+            writer.retune_by_file(&path)?;
+            return Ok(ManualEngine::new(writer, admission));
+        }
         Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission))
     }
 
@@ -500,6 +579,7 @@ impl EngineBuilder {
             weigher: self.weigher,
             sweep_policy: self.policy,
             gate: Arc::new(self.gate),
+            observer: Arc::new(self.observer),
             pool,
             helpers,
             queries,

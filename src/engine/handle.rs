@@ -15,8 +15,13 @@ use super::builder::{BuildError, EngineBuilder};
 use super::change::HostChange;
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
+#[cfg(feature = "reload")]
+use super::observer::WatchedObserver;
 use super::queue::{self, BulkOutcomes, CheckpointCall, EventSender, Queued};
 use super::session::{PrivateSession, SessionMaker};
+use super::settings::LiveSettings;
+#[cfg(feature = "reload")]
+use super::settings::{Retuner, SettingsWatch};
 use super::worker::Worker;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
@@ -54,10 +59,16 @@ pub struct Engine {
     meters: Arc<Meters>,
     erased: Arc<Watermark>,
     source_offsets: Arc<Published<BTreeMap<String, u64>>>,
+    pub(super) settings: Arc<Published<LiveSettings>>,
     sessions: SessionMaker,
     drain_until: Arc<Mutex<Option<Instant>>>,
     stop: Stop,
     thread: Option<JoinHandle<Result<ShutdownReport, String>>>,
+    #[cfg(feature = "reload")]
+    observer: Arc<WatchedObserver>,
+    /// Ends after the writer, which it may be waiting for.
+    #[cfg(feature = "reload")]
+    settings_watch: Option<SettingsWatch>,
 }
 
 /// Taking what is in it and dropping it stops the writer and all senders.
@@ -223,6 +234,9 @@ impl Engine {
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
             (writer.reader(), Arc::clone(&writer.shared), Arc::clone(&writer.meters));
+        let settings = Arc::clone(&writer.live);
+        #[cfg(feature = "reload")]
+        let observer = Arc::clone(&writer.observer);
         let (erased, source_offsets) = (Arc::clone(&writer.erased), Arc::clone(&writer.published_offsets));
         let stop: Stop = Arc::new(Mutex::new(Some(stop)));
         let worker = Worker::new(writer, reading.clone(), stopped, Arc::clone(&drain_until));
@@ -254,11 +268,29 @@ impl Engine {
             meters,
             erased,
             source_offsets,
+            settings,
             sessions,
             drain_until,
             stop,
             thread: Some(thread),
+            #[cfg(feature = "reload")]
+            observer,
+            #[cfg(feature = "reload")]
+            settings_watch: None,
         })
+    }
+
+    /// With a thread that watches the settings file; what is not in it is as in `base`.
+    #[cfg(feature = "reload")]
+    pub(super) fn watching_settings(mut self, path: PathBuf, base: LiveSettings) -> Result<Self, BuildError> {
+        let retuner = Retuner {
+            sender: self.sender.clone(),
+            in_force: Arc::clone(&self.settings),
+            base,
+            observer: Arc::clone(&self.observer),
+        };
+        self.settings_watch = Some(SettingsWatch::begin(path, retuner)?);
+        Ok(self)
     }
 
     /// Where to put events in: clone it freely, give one to each thread.

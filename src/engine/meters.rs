@@ -12,7 +12,7 @@ use crate::guard::{Counter, Incident, LatencyHistogram, LatencySummary, PluginSt
 use crate::model::{Refusal, Shared};
 use crate::query::QueryWatches;
 use crate::storage::StorageFailure;
-use crate::training::{SweepReport, TrainingError, WatchedGate};
+use crate::training::{SweepReport, TrainingError};
 use crate::types::{EventSeq, GenerationId};
 
 /// How an engine is, and why.
@@ -143,7 +143,7 @@ pub(super) struct Meters {
     event_to_visible: LatencyHistogram,
     /// Over the plug-ins that readers ask.
     queries: QueryWatches,
-    gate: Arc<WatchedGate>,
+    gate: Option<Arc<Watch>>,
     rare: Mutex<Rare>,
 }
 
@@ -174,12 +174,17 @@ enum End {
 
 impl Meters {
     /// Those of a new engine.
-    pub(super) fn watching(queries: QueryWatches, gate: Arc<WatchedGate>) -> Self {
-        Self { queries, gate, ..Self::default() }
+    pub(super) fn watching(queries: QueryWatches, gate: Arc<Watch>) -> Self {
+        Self { queries, gate: Some(gate), ..Self::default() }
     }
 
     /// Those of an engine that was opened from a store, which was at `generation` by then.
-    pub(super) fn after(report: RecoveryReport, generation: GenerationId, queries: QueryWatches, gate: Arc<WatchedGate>) -> Self {
+    pub(super) fn after(
+        report: RecoveryReport,
+        generation: GenerationId,
+        queries: QueryWatches,
+        gate: Arc<Watch>,
+    ) -> Self {
         tracing::info!(?report, "a store was opened");
         let meters = Self::watching(queries, gate);
         meters.rare.lock().recovered = Some((Arc::new(report), generation));
@@ -288,7 +293,7 @@ impl Meters {
     }
 
     fn watches(&self) -> impl Iterator<Item = &Watch> {
-        self.queries.iter().chain([&self.gate.watch])
+        self.queries.iter().chain(self.gate.as_deref())
     }
 
     /// Everything, with the sizes that others know.
@@ -308,10 +313,9 @@ impl Meters {
             checkpoints: rare.checkpoints,
             last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
-            plugin_panics: rare.plugin_panics
-                + self.watches().map(|watch| watch.stats().panics).sum::<u64>(),
+            plugin_panics: rare.plugin_panics + self.watches().map(|watch| watch.stats().panics).sum::<u64>(),
             query_plugins: self.queries.iter().map(Watch::stats).collect(),
-            gate: self.gate.watch.stats(),
+            gate: self.gate.as_deref().map(Watch::stats).unwrap_or_default(),
             event_to_visible: self.event_to_visible.summary(),
             n_bytes: rare.n_bytes,
             n_users: shared.user_ids.len() as usize,

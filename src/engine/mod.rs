@@ -18,12 +18,14 @@ mod journaled;
 mod log;
 mod manual;
 mod meters;
+mod observer;
 mod open;
 mod past;
 mod priority;
 mod queue;
 mod replay;
 mod session;
+mod settings;
 mod store;
 mod sweep;
 mod worker;
@@ -37,10 +39,14 @@ pub use import::ImportReport;
 pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, Stats};
+pub use observer::{LookAway, Notice, Observer};
 pub use open::RecoveryReport;
 pub use past::Past;
 pub use queue::{EventSender, SendError, TrySendError};
 pub use session::{PrivateSession, PrivateSessionError};
+pub use settings::{LiveSettings, RetuneError, SettingChange, SettingError};
+#[cfg(feature = "reload")]
+pub use settings::{ReloadError, SettingsFile, SettingsFileError};
 pub use store::CheckpointEvery;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::change::HostChange;
 use super::handle::EngineError;
+use super::settings::{LiveSettings, RetuneError, SettingChange};
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::journal::Flush;
@@ -56,6 +57,11 @@ pub(super) enum Queued {
     Change {
         change: HostChange,
         done: Completer,
+    },
+    /// Other settings from here on; what has changed goes back.
+    Retune {
+        settings: Box<LiveSettings>,
+        done: channel::Sender<Result<Vec<SettingChange>, RetuneError>>,
     },
     /// A call to make everything before it in the queue durable.
     Flush {
@@ -432,6 +438,7 @@ fn event_of(queued: Queued) -> Event {
         Queued::One(incoming) => incoming.interaction.into_event(),
         Queued::Bulk { .. }
         | Queued::AddItems { .. }
+        | Queued::Retune { .. }
         | Queued::Change { .. }
         | Queued::Flush { .. }
         | Queued::Checkpoint(_)

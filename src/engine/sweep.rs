@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::gramians::Gramians;
+use super::observer::Notice;
 use super::writer::{Training, Writer};
 use crate::guard::fenced;
 use crate::journal::Record;
@@ -100,6 +101,7 @@ impl Writer {
                 }
                 let report = self.perform_publication(candidate);
                 self.meters.sweep_published(&report);
+                self.observer.tell(&Notice::Published(&report));
                 self.worked(report.duration);
                 Ok(report)
             }
@@ -107,6 +109,7 @@ impl Writer {
                 self.log(|| Record::NotPublished { reason: error.to_string() });
                 self.give_up_sweep();
                 self.meters.sweep_failed(&error);
+                self.observer.tell(&Notice::SweepFailed(&error));
                 Err(error)
             }
         }

@@ -188,6 +188,11 @@ impl Worker {
                     let outcome = self.writer.change(change);
                     done.complete(outcome, self.writer.seq);
                 }
+                Queued::Retune { settings, done } => {
+                    self.publish();
+                    // Whoever asked may have gone away; the settings are in force all the same.
+                    let _ = done.send(self.writer.retune(*settings));
+                }
                 Queued::Flush { done } => {
                     self.publish();
                     let _ = done.send(self.writer.flush());
@@ -396,6 +401,7 @@ impl Worker {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
                 Queued::AddItems { .. }
+                | Queued::Retune { .. }
                 | Queued::Change { .. }
                 | Queued::Flush { .. }
                 | Queued::Checkpoint(_)

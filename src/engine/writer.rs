@@ -13,9 +13,11 @@ use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
 use super::meters::Meters;
+use super::observer::WatchedObserver;
 use super::open::RecoveryReport;
 use super::queue::JournalState;
 use super::session::SessionMaker;
+use super::settings::LiveSettings;
 use super::store::Store;
 use crate::checkpoint::Restored;
 use crate::guard::fenced;
@@ -50,6 +52,9 @@ pub(super) struct Writer {
     pub(super) weigher: Arc<dyn Weigher>,
     pub(super) policy: Box<dyn SweepPolicy>,
     pub(super) gate: Arc<WatchedGate>,
+    pub(super) observer: Arc<WatchedObserver>,
+    /// The numbers in force: what the host is told.
+    pub(super) live: Arc<Published<LiveSettings>>,
     /// For readers; the writer itself asks none of them.
     pub(super) query_policies: Arc<QueryPolicies>,
     /// What `shared.current` holds; only the writer replaces it.
@@ -122,7 +127,8 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, gate, pool, helpers, queries } = policies;
+        let Policies { weigher, sweep_policy, gate, observer, pool, helpers, queries } = policies;
+        let live = LiveSettings::of(&settings, &*sweep_policy, &gate);
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -131,7 +137,7 @@ impl Writer {
         Self {
             generation: shared.current.load(),
             dedupe: DedupeWindow::new(settings.learning.dedupe_window),
-            meters: Arc::new(Meters::watching(queries.watches.clone(), Arc::clone(&gate))),
+            meters: Arc::new(Meters::watching(queries.watches.clone(), Arc::clone(&gate.watch))),
             retired: Vec::new(),
             gramians: None,
             seq: EventSeq::ZERO,
@@ -174,6 +180,8 @@ impl Writer {
             weigher,
             policy: sweep_policy,
             gate,
+            observer,
+            live: Arc::new(Published::new(Arc::new(live))),
             query_policies: queries,
         }
     }
@@ -206,8 +214,13 @@ impl Writer {
 
     /// Ends the opening of a store: what was replayed does not count.
     pub(super) fn recovered(&mut self, report: RecoveryReport) {
-        self.meters =
-            Arc::new(Meters::after(report, self.generation.id, self.query_policies.watches.clone(), Arc::clone(&self.gate)));
+        self.show_settings();
+        self.meters = Arc::new(Meters::after(
+            report,
+            self.generation.id,
+            self.query_policies.watches.clone(),
+            Arc::clone(&self.gate.watch),
+        ));
     }
 
     fn n_bytes_of_ids(&self) -> u64 {

@@ -84,10 +84,9 @@ impl Exam {
         let answer = |case: &Case, scratch: &mut RowScratch| {
             let before = case.answer(self.path, &side.base, before, scratch);
             let after = case.answer(self.path, base, rows, scratch);
-            let trial = published.and(case.held_back).map(|item| Trial {
-                rank_before: rank_of(item, &before),
-                rank_after: rank_of(item, &after),
-            });
+            let trial = published
+                .and(case.held_back)
+                .map(|item| Trial { rank_before: rank_of(item, &before), rank_after: rank_of(item, &after) });
             (trial, overlap(&before, &after))
         };
         let answers: Vec<_> = pool.install(|| {
@@ -111,13 +110,7 @@ impl Exam {
 
 impl Case {
     /// The best that the user does not know of, what was held back among it.
-    fn answer(
-        &self,
-        path: SimdPath,
-        base: &UserBase,
-        rows: &ItemRows,
-        scratch: &mut RowScratch,
-    ) -> Vec<Hit> {
+    fn answer(&self, path: SimdPath, base: &UserBase, rows: &ItemRows, scratch: &mut RowScratch) -> Vec<Hit> {
         // Items that came later have no row in an older model.
         let n_known = self.items.partition_point(|&item| (item as usize) < rows.n_items());
         let mut vector = AlignedVec::zeros(rows.stride());
@@ -134,9 +127,8 @@ fn rank_of(item: ItemIdx, list: &[Hit]) -> Option<usize> {
 
 /// The share of the shorter beginning that is in both; `None` if a list is empty.
 fn overlap(before: &[Hit], after: &[Hit]) -> Option<f64> {
-    let beginning = |list: &[Hit]| -> Vec<u32> {
-        list.iter().take(PLACES_OF_OVERLAP).map(|&(_, row)| row).collect()
-    };
+    let beginning =
+        |list: &[Hit]| -> Vec<u32> { list.iter().take(PLACES_OF_OVERLAP).map(|&(_, row)| row).collect() };
     let (before, after) = (beginning(before), beginning(after));
     let n_both = before.iter().filter(|row| after.contains(row)).count();
     let n = before.len().min(after.len());
@@ -148,7 +140,8 @@ fn coverage(before: &ItemRows, after: &ItemRows) -> Option<f64> {
     let has_row = |rows: &ItemRows, item: ItemIdx| {
         item.index() < rows.n_items() && rows.row(item).iter().any(|&value| value != 0.0)
     };
-    let had: Vec<ItemIdx> = (0..before.n_items()).map(row_idx).filter(|&item| has_row(before, item)).collect();
+    let had: Vec<ItemIdx> =
+        (0..before.n_items()).map(row_idx).filter(|&item| has_row(before, item)).collect();
     let n_kept = had.iter().filter(|&&item| has_row(after, item)).count();
     (!had.is_empty()).then(|| count_as_f64(n_kept) / count_as_f64(had.len()))
 }

@@ -1,6 +1,8 @@
 //! What a trained candidate must satisfy to be published.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -42,7 +44,7 @@ const BUDGET: Duration = Duration::from_millis(100);
 ///     }
 /// }
 /// ```
-pub trait SweepGate: fmt::Debug + Send + Sync + 'static {
+pub trait SweepGate: Any + fmt::Debug + Send + Sync {
     /// Whether the candidate may follow the model in use.
     ///
     /// # Errors
@@ -267,12 +269,23 @@ fn gain(rank: Option<usize>) -> f64 {
 #[derive(Debug)]
 pub(crate) struct WatchedGate {
     gate: Box<dyn SweepGate>,
-    pub(crate) watch: Watch,
+    pub(crate) watch: Arc<Watch>,
 }
 
 impl WatchedGate {
     pub(crate) fn new(gate: Box<dyn SweepGate>) -> Self {
-        Self { gate, watch: Watch::new("sweep gate", BUDGET) }
+        Self { gate, watch: Arc::new(Watch::new("sweep gate", BUDGET)) }
+    }
+
+    /// Another in its place, under the same watch.
+    pub(crate) fn replaced_by(&self, gate: Box<dyn SweepGate>) -> Self {
+        Self { gate, watch: Arc::clone(&self.watch) }
+    }
+
+    /// The gate, if it is a `G`.
+    pub(crate) fn downcast<G: SweepGate>(&self) -> Option<&G> {
+        let gate: &dyn Any = &*self.gate;
+        gate.downcast_ref()
     }
 
     /// Whether the candidate, which is finite, may be published.
@@ -336,9 +349,8 @@ mod tests {
 
     #[test]
     fn explosions_are_refused() {
-        let judge = |norm_before, norm| {
-            WatchedGate::default().judge(&GateFacts { norm_before, norm, ..facts(&[]) })
-        };
+        let judge =
+            |norm_before, norm| WatchedGate::default().judge(&GateFacts { norm_before, norm, ..facts(&[]) });
         let grown = |norm_before, norm| {
             WatchedGate::default().judge(&GateFacts { norm_before, norm, growth: 50.0, ..facts(&[]) })
         };

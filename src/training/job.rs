@@ -211,14 +211,8 @@ impl Job {
         let (n_users, n_items) = (self.n_users, self.n_items);
         let has_model = self.before.users.is_some();
         let since = if has_model { self.before.as_of } else { Timestamp::from_unix_ms(i64::MAX) };
-        let Frozen { mut input, discoveries } = freeze_input(
-            &self.shared,
-            &self.freeze,
-            (n_users, n_items),
-            self.weighing,
-            self.as_of,
-            since,
-        );
+        let Frozen { mut input, discoveries } =
+            freeze_input(&self.shared, &self.freeze, (n_users, n_items), self.weighing, self.as_of, since);
         if input.n_pairs() == 0 {
             return Err(TrainingError::NothingToLearn);
         }

@@ -1,5 +1,6 @@
 //! When to sweep.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub enum SweepDecision {
 /// Asked on the writer thread after each batch of events and a few times a second, never while a sweep is
 /// under way; it should answer in well under a microsecond. A panic is caught, counted, and taken as
 /// [`SweepDecision::Wait`]. [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it.
-pub trait SweepPolicy: fmt::Debug + Send + Sync + 'static {
+pub trait SweepPolicy: Any + fmt::Debug + Send + Sync {
     /// Whether to sweep now.
     fn decide(&self, context: &SweepContext) -> SweepDecision;
 }
@@ -101,6 +102,38 @@ impl SweepEvery {
     #[must_use]
     pub fn or_gramian_moved(self, share: f64) -> Self {
         Self { gramian_moved: Some(share), ..self }
+    }
+
+    /// Every so often, if at all.
+    pub(crate) fn period(&self) -> Option<Duration> {
+        self.time
+    }
+
+    /// After so many events, if they count.
+    pub(crate) fn n_events(&self) -> Option<u64> {
+        self.events
+    }
+
+    /// After such a movement of the model, if that counts.
+    pub(crate) fn movement(&self) -> Option<f64> {
+        self.gramian_moved
+    }
+
+    /// After so many events the first time.
+    pub(crate) fn events_before_first(&self) -> u64 {
+        self.first_after
+    }
+
+    pub(crate) fn with_period(self, time: Option<Duration>) -> Self {
+        Self { time, ..self }
+    }
+
+    pub(crate) fn with_n_events(self, events: Option<u64>) -> Self {
+        Self { events, ..self }
+    }
+
+    pub(crate) fn with_movement(self, gramian_moved: Option<f64>) -> Self {
+        Self { gramian_moved, ..self }
     }
 
     /// The number of events after which the first sweep of a new engine comes.

@@ -215,7 +215,8 @@ fn a_replay_holds_back_the_same_and_asks_no_gate() {
         builder(clock).store_in(storage.clone(), Durability::Buffered).keep_journal()
     };
     let mut engine = grown(with_store(&clock, &storage), &mut World::new(6));
-    let refused = verdict(&mut engine, |_| {}, |candidate| replace_rows(candidate, |_, rows| row_of(rows, 0)));
+    let refused =
+        verdict(&mut engine, |_| {}, |candidate| replace_rows(candidate, |_, rows| row_of(rows, 0)));
     engine.writer.end_sweep(refused).expect_err("all items alike");
     let report = engine.sweep().expect("an honest one passes");
     assert!(report.gate.n_trials >= 100, "{report:?}");

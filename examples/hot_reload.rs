@@ -1,0 +1,62 @@
+//! Settings that change while the engine runs: this edits its own settings file and shows what comes of it.
+//!
+//! Run with `cargo run --example hot_reload`.
+
+use std::fs;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use segue::{Engine, Notice};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let directory = std::env::temp_dir().join(format!("segue-hot-reload-{}", std::process::id()));
+    fs::create_dir_all(&directory)?;
+    let file = directory.join("settings.toml");
+
+    // What is told to the operator; here it is what the example waits for, too.
+    let (tell, told) = mpsc::channel();
+    let engine = Engine::builder()
+        .settings_file(&file)
+        .observe_with(move |notice| {
+            let line = match notice {
+                Notice::SettingsRead { changes, .. } => format!("read, {} will change", changes.len()),
+                Notice::SettingsInForce { changes, .. } => {
+                    let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
+                    format!("in force: {}", changes.join(", "))
+                }
+                Notice::SettingsRefused { error, .. } => format!("refused: {error}"),
+                _ => return,
+            };
+            // Whoever listens may have gone home.
+            let _ = tell.send(line);
+        })
+        .open()?;
+    println!(
+        "regularization {}, {} sweeps\n",
+        engine.settings().regularization,
+        engine.settings().later_sweeps
+    );
+
+    for text in [
+        "[als]\nregularization = 0.01\n\n[sweeps]\nlater = 4\n",
+        "[als]\nregularization = 0.01\n\n[sweeps]\nlatter = 4\n",
+        "[sweeps]\nlater = 4\n",
+    ] {
+        println!("--- the file now says\n{text}---");
+        fs::write(&file, text)?;
+        loop {
+            let line = told.recv_timeout(Duration::from_secs(30))?;
+            println!("{line}");
+            if !line.starts_with("read") {
+                break;
+            }
+        }
+        println!(
+            "regularization {}, {} sweeps\n",
+            engine.settings().regularization,
+            engine.settings().later_sweeps
+        );
+    }
+    fs::remove_dir_all(directory)?;
+    Ok(())
+}

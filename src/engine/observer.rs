@@ -1,0 +1,105 @@
+//! Somebody who is told what the engine does.
+
+use std::fmt;
+#[cfg(feature = "reload")]
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "reload")]
+use super::settings::{ReloadError, SettingChange};
+use crate::guard::Watch;
+use crate::training::{SweepReport, TrainingError};
+
+/// An observer notes things down; whoever has more to do with them gives them to a thread of their own.
+const BUDGET: Duration = Duration::from_millis(10);
+
+/// Is told what the engine does, and decides nothing.
+///
+/// Called on the thread that does it: the writer's for sweeps, that of the settings for settings. It should return within
+/// 10 ms. A panic is caught and counted.
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Something has happened, or is about to.
+    fn observe(&self, notice: &Notice<'_>);
+}
+
+/// What an [`Observer`] is told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// A settings file was read and is whole; these changes are about to be made.
+    #[cfg(feature = "reload")]
+    SettingsRead {
+        /// The file.
+        file: &'a Path,
+        /// What is going to change.
+        changes: &'a [SettingChange],
+    },
+    /// Settings from a file are in force.
+    #[cfg(feature = "reload")]
+    SettingsInForce {
+        /// The file.
+        file: &'a Path,
+        /// What has changed.
+        changes: &'a [SettingChange],
+    },
+    /// A settings file was refused; nothing has changed.
+    #[cfg(feature = "reload")]
+    SettingsRefused {
+        /// The file.
+        file: &'a Path,
+        /// What is wrong with it, and where.
+        error: &'a ReloadError,
+    },
+    /// A sweep was published.
+    Published(&'a SweepReport),
+    /// A sweep gave no model, or the gate refused it.
+    SweepFailed(&'a TrainingError),
+}
+
+/// Does nothing with what it is told: the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LookAway;
+
+impl Observer for LookAway {
+    fn observe(&self, _notice: &Notice<'_>) {}
+}
+
+/// An observer made of a closure.
+pub(super) struct ObserveWith<F>(pub(super) F);
+
+impl<F: Fn(&Notice<'_>) + Send + Sync + 'static> Observer for ObserveWith<F> {
+    fn observe(&self, notice: &Notice<'_>) {
+        (self.0)(notice);
+    }
+}
+
+impl<F> fmt::Debug for ObserveWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ObserveWith(..)")
+    }
+}
+
+/// The observer of an engine, under watch.
+#[derive(Debug)]
+pub(super) struct WatchedObserver {
+    observer: Box<dyn Observer>,
+    pub(super) watch: Arc<Watch>,
+}
+
+impl WatchedObserver {
+    pub(super) fn new(observer: Box<dyn Observer>) -> Self {
+        Self { observer, watch: Arc::new(Watch::new("observer", BUDGET)) }
+    }
+
+    pub(super) fn tell(&self, notice: &Notice<'_>) {
+        // What becomes of it is on the watch.
+        let _ = self.watch.call(|| self.observer.observe(notice));
+    }
+}
+
+impl Default for WatchedObserver {
+    fn default() -> Self {
+        Self::new(Box::new(LookAway))
+    }
+}

@@ -1,0 +1,18 @@
+//! What may change while an engine runs, by call or by file.
+
+#[cfg(feature = "reload")]
+mod file;
+mod keys;
+mod live;
+#[cfg(feature = "reload")]
+mod reload;
+mod retune;
+
+#[cfg(feature = "reload")]
+pub use file::{SettingsFile, SettingsFileError};
+pub use live::{LiveSettings, SettingChange, SettingError};
+#[cfg(feature = "reload")]
+pub use reload::ReloadError;
+#[cfg(feature = "reload")]
+pub(super) use reload::{Retuner, SettingsWatch};
+pub use retune::RetuneError;

@@ -1,0 +1,215 @@
+//! Other settings for an engine that runs.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+use thiserror::Error;
+
+use super::live::{LiveSettings, SettingChange, SettingError};
+use crate::als::AlsParams;
+use crate::engine::builder::Settings;
+use crate::engine::queue::Queued;
+use crate::engine::writer::Writer;
+use crate::engine::{Engine, EngineError, ManualEngine};
+use crate::journal::Record;
+use crate::model::LearningSettings;
+use crate::training::{QualityGate, SweepEvery, SweepPolicy, WatchedGate};
+
+/// Why an engine goes on with the settings it has.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum RetuneError {
+    /// One of them cannot be; none is changed.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The engine takes none any more.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Engine {
+    /// The numbers in force that may change while the engine runs.
+    pub fn settings(&self) -> LiveSettings {
+        (*self.settings.load()).clone()
+    }
+
+    /// Goes on with other settings, all of them from one moment on: what the calling thread has sent so far is learned by
+    /// the old ones. With a store, they are part of what is replayed, so a replay changes them at the same moment; opened
+    /// anew, an engine has those of its builder. Blocks until they are in force, and tells what has changed.
+    ///
+    /// # Errors
+    /// [`RetuneError`]; nothing has changed then.
+    pub fn retune(&self, settings: LiveSettings) -> Result<Vec<SettingChange>, RetuneError> {
+        let (done, changes) = bounded(1);
+        self.sender().send_queued(Queued::Retune { settings: Box::new(settings), done })?;
+        changes.recv().map_err(|_| EngineError::Stopped)?
+    }
+}
+
+impl ManualEngine {
+    /// As [`Engine::settings`].
+    pub fn settings(&self) -> LiveSettings {
+        (*self.writer.live.load()).clone()
+    }
+
+    /// As [`Engine::retune`].
+    ///
+    /// # Errors
+    /// [`RetuneError`]; nothing has changed then.
+    pub fn retune(&mut self, settings: LiveSettings) -> Result<Vec<SettingChange>, RetuneError> {
+        self.pump();
+        self.writer.retune(settings)
+    }
+}
+
+impl LiveSettings {
+    /// What these amount to.
+    pub(in crate::engine) fn of(settings: &Settings, policy: &dyn SweepPolicy, gate: &WatchedGate) -> Self {
+        let LearningSettings { als, max_history, recent_events, dedupe_window, .. } = &settings.learning;
+        let policy: &dyn Any = policy;
+        Self {
+            regularization: als.regularization(),
+            unobserved_weight: als.unobserved_weight(),
+            frequency_exponent: als.frequency_exponent(),
+            max_history: *max_history,
+            recent_events: *recent_events,
+            dedupe_window: *dedupe_window,
+            first_sweeps: settings.first_sweeps,
+            later_sweeps: settings.warm_sweeps,
+            item_batch_every: settings.item_batch_every,
+            sweep_every: policy.downcast_ref::<SweepEvery>().copied(),
+            gate: gate.downcast::<QualityGate>().copied(),
+        }
+    }
+}
+
+impl Writer {
+    /// The numbers in force.
+    pub(in crate::engine) fn live_settings(&self) -> LiveSettings {
+        LiveSettings::of(&self.settings, &*self.policy, &self.gate)
+    }
+
+    /// Tells the host of the numbers in force.
+    pub(in crate::engine) fn show_settings(&self) {
+        drop(self.live.replace(Arc::new(self.live_settings())));
+    }
+
+    /// Goes on with other settings; no draft may be open.
+    pub(in crate::engine) fn retune(
+        &mut self,
+        settings: LiveSettings,
+    ) -> Result<Vec<SettingChange>, RetuneError> {
+        debug_assert_eq!(self.drafts.len(), 0, "drafts are published before anything else is changed");
+        let before = self.live_settings();
+        let changes = before.checked_changes_to(&settings)?;
+        let read_only = |failure| RetuneError::Engine(EngineError::ReadOnly(failure));
+        if let Some(failure) = &self.journal_failure {
+            return Err(read_only(failure.clone()));
+        }
+        let learning = self.learning_with(&settings);
+        if learning != self.settings.learning {
+            self.log(|| Record::Settings(learning.clone()));
+            self.commit().map_err(read_only)?;
+            self.perform_settings(learning);
+        }
+        self.settings.first_sweeps = settings.first_sweeps;
+        self.settings.warm_sweeps = settings.later_sweeps;
+        self.settings.item_batch_every = settings.item_batch_every;
+        if let (Some(_), Some(policy)) = (before.sweep_every, settings.sweep_every) {
+            self.policy = Box::new(policy);
+        }
+        if let (Some(_), Some(gate)) = (before.gate, settings.gate) {
+            self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
+        }
+        self.show_settings();
+        if !changes.is_empty() {
+            tracing::info!(?changes, "settings have changed");
+        }
+        Ok(changes)
+    }
+
+    fn learning_with(&self, settings: &LiveSettings) -> LearningSettings {
+        let now = &self.settings.learning;
+        let als = AlsParams::builder()
+            .n_factors(now.als.n_factors())
+            .seed(now.als.seed())
+            .regularization(settings.regularization)
+            .unobserved_weight(settings.unobserved_weight)
+            .frequency_exponent(settings.frequency_exponent)
+            .build()
+            .expect("every value is in the range of its key");
+        LearningSettings {
+            als,
+            weighing: now.weighing,
+            max_history: settings.max_history,
+            recent_events: settings.recent_events,
+            dedupe_window: settings.dedupe_window,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::EngineBuilder;
+    use crate::training::{GateFacts, GateRefusal, NeverSweep, SweepGate};
+
+    fn engine(builder: EngineBuilder) -> ManualEngine {
+        builder.threads(1).open_manual().expect("usable settings")
+    }
+
+    #[test]
+    fn settings_change_all_at_once_or_not_at_all() {
+        let mut engine = engine(EngineBuilder::default());
+        let before = engine.settings();
+        let mut after = before.clone();
+        after.regularization = 0.25;
+        after.max_history = 7;
+        after.item_batch_every = std::time::Duration::from_millis(250);
+        after.gate = after.gate.map(|gate| QualityGate { t_limit: 9.0, ..gate });
+        after.sweep_every = Some(SweepEvery::events(12).first_after(3));
+        let mut broken = after.clone();
+        broken.later_sweeps = 0;
+        let refused = engine.retune(broken).expect_err("at least one");
+        assert_eq!(refused.to_string(), "sweeps.later must be between 1 and 1000000000 and whole, got 0");
+        assert_eq!(engine.settings(), before);
+        let changes = engine.retune(after.clone()).expect("in range");
+        let changed: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            changed,
+            [
+                "als.regularization: 0.003 → 0.25",
+                "limits.max_history: 4096 → 7",
+                "sweeps.every_seconds: 1800 → 0",
+                "sweeps.every_events: 50000 → 12",
+                "sweeps.gramian_moved: 0.05 → 0",
+                "sweeps.first_after_events: 1000 → 3",
+                "items.batch_every_ms: 100 → 250",
+                "gate.t_limit: 3.3 → 9",
+            ]
+        );
+        assert_eq!(engine.settings(), after);
+        assert_eq!(engine.retune(after), Ok(vec![]));
+    }
+
+    #[derive(Debug)]
+    struct Never;
+
+    impl SweepGate for Never {
+        fn judge(&self, _facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+            Err(GateRefusal::Other { reason: "never".to_owned() })
+        }
+    }
+
+    #[test]
+    fn plug_ins_of_the_hosts_own_stay_what_they_are() {
+        let mut engine = engine(EngineBuilder::default().sweep_policy(NeverSweep).sweep_gate(Never));
+        let mut settings = engine.settings();
+        assert_eq!((settings.sweep_every, settings.gate), (None, None));
+        settings.sweep_every = Some(SweepEvery::events(1));
+        settings.gate = Some(QualityGate::default());
+        assert_eq!(engine.retune(settings), Ok(vec![]), "there is nothing that could take them");
+        assert_eq!((engine.settings().sweep_every, engine.settings().gate), (None, None));
+    }
+}
