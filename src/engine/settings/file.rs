@@ -227,7 +227,7 @@ mod tests {
             ("[nonsense]\nx = 1\n", "line 1: there is no setting \"nonsense\""),
             (
                 "[sweeps]\n\nlater = 2.5\n",
-                "line 3: sweeps.later must be between 1 and 1000000000 and whole, got 2.5",
+                "line 3: sweeps.later must be between 1 and 1000 and whole, got 2.5",
             ),
             ("als.regularization = nan\n", "line 1: als.regularization must be between"),
             ("als.regularization = \"much\"\n", "line 1: als.regularization must be a number, got a text"),

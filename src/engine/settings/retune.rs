@@ -172,7 +172,7 @@ mod tests {
         let mut broken = after.clone();
         broken.later_sweeps = 0;
         let refused = engine.retune(broken).expect_err("at least one");
-        assert_eq!(refused.to_string(), "sweeps.later must be between 1 and 1000000000 and whole, got 0");
+        assert_eq!(refused.to_string(), "sweeps.later must be between 1 and 1000 and whole, got 0");
         assert_eq!(engine.settings(), before);
         let changes = engine.retune(after.clone()).expect("in range");
         let changed: Vec<String> = changes.iter().map(ToString::to_string).collect();
