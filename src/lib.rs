@@ -114,7 +114,7 @@ pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
     ManualEngine, Past, PrivateSession, PrivateSessionError, RecoveryReport, SendError, ShutdownError,
-    ShutdownReport, Stats, SweepHandle, TrySendError, journaled_events,
+    ShutdownReport, SourceStats, Stats, SweepHandle, TrySendError, journaled_events,
 };
 pub use guard::{Incident, LatencySummary, PluginStats};
 pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};

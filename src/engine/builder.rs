@@ -12,10 +12,11 @@ use super::manual::ManualEngine;
 use super::open::{self, Opening};
 use super::past::{self, Past};
 use super::priority::step_back;
+use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
-use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
+use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
@@ -24,7 +25,7 @@ use crate::query::{
 };
 use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
 use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
-use crate::types::{Clock, Signal, SystemClock, Timestamp};
+use crate::types::{Clock, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +63,18 @@ pub enum BuildError {
     Limit {
         /// Which one.
         name: &'static str,
+    },
+    /// The name of a source is empty or too long.
+    #[error("the name of a source must be 1 to {MAX_ID_BYTES} bytes long, got {got}")]
+    SourceName {
+        /// Its length in bytes.
+        got: usize,
+    },
+    /// Two sources have the same name, so that one would go on where the other has come to.
+    #[error("there are two sources called {name:?}; give each a name of its own")]
+    SameSource {
+        /// The name.
+        name: String,
     },
     /// The operating system gave no thread.
     #[error("no thread could be started")]
@@ -121,6 +134,7 @@ pub struct EngineBuilder {
     policy: Box<dyn SweepPolicy>,
     gate: WatchedGate,
     queries: QueryPolicies,
+    sources: Vec<Box<dyn EventSource>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
@@ -147,6 +161,7 @@ impl Default for EngineBuilder {
             policy: Box::new(SweepEvery::default()),
             gate: WatchedGate::default(),
             queries: QueryPolicies::default(),
+            sources: Vec::new(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
             catalogue: CatalogueMode::Open,
@@ -271,6 +286,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn slate(mut self, slate: impl SlatePolicy) -> Self {
         self.queries.slate = Some(Box::new(slate));
+        self
+    }
+
+    /// Where events are pulled from, beside those that are sent; on a thread of its own, which ends with the engine. Default
+    /// none. See [`EventSource`].
+    #[must_use]
+    pub fn source(mut self, source: impl EventSource) -> Self {
+        self.sources.push(Box::new(source));
         self
     }
 
@@ -405,13 +428,14 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
-    pub fn open(self) -> Result<Engine, BuildError> {
+    pub fn open(mut self) -> Result<Engine, BuildError> {
+        let sources = self.take_sources()?;
         let admission = self.admission();
         let capacity = self.queue_capacity;
         if !(1..=Self::MAX_QUEUE_CAPACITY).contains(&capacity) {
             return Err(BuildError::QueueCapacity { got: capacity });
         }
-        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity)
+        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
     }
 
     /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
@@ -419,9 +443,10 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_manual(self) -> Result<ManualEngine, BuildError> {
+    pub fn open_manual(mut self) -> Result<ManualEngine, BuildError> {
+        let sources = self.take_sources()?;
         let admission = self.admission();
-        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission))
+        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission, sources))
     }
 
     /// Brings back what an engine with this [`store`](Self::store) knew at `time`: for asking what somebody was
@@ -440,6 +465,23 @@ impl EngineBuilder {
         let StoreSettings { storage, .. } = self.store.take().ok_or(BuildError::NoStore)?;
         let (settings, policies) = self.checked()?;
         past::replay_until(settings, policies, storage, time)
+    }
+
+    /// The sources, each with a name that can be kept and is its own.
+    fn take_sources(&mut self) -> Result<Vec<NamedSource>, BuildError> {
+        let mut named: Vec<NamedSource> = Vec::new();
+        for source in std::mem::take(&mut self.sources) {
+            let meters = Arc::new(SourceMeters::new(source.name()));
+            let name = meters.name();
+            if !(1..=MAX_ID_BYTES).contains(&name.len()) {
+                return Err(BuildError::SourceName { got: name.len() });
+            }
+            if named.iter().any(|other| other.meters.name() == name) {
+                return Err(BuildError::SameSource { name: name.to_owned() });
+            }
+            named.push(NamedSource { source, meters });
+        }
+        Ok(named)
     }
 
     fn admission(&self) -> Admission {

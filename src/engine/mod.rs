@@ -24,6 +24,7 @@ mod priority;
 mod queue;
 mod replay;
 mod session;
+mod sources;
 mod store;
 mod sweep;
 mod worker;
@@ -41,6 +42,7 @@ pub use open::RecoveryReport;
 pub use past::Past;
 pub use queue::{EventSender, SendError, TrySendError};
 pub use session::{PrivateSession, PrivateSessionError};
+pub use sources::SourceStats;
 pub use store::CheckpointEvery;
 
 #[cfg(test)]

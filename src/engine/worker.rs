@@ -188,6 +188,11 @@ impl Worker {
                     let outcome = self.writer.change(change);
                     done.complete(outcome, self.writer.seq);
                 }
+                Queued::Source { part, done } => {
+                    self.publish();
+                    let outcome = self.writer.learn_part(&part);
+                    done.complete(outcome, self.writer.seq);
+                }
                 Queued::Flush { done } => {
                     self.publish();
                     let _ = done.send(self.writer.flush());
@@ -395,6 +400,7 @@ impl Worker {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
+                Queued::Source { part, .. } => part.events.len(),
                 Queued::AddItems { .. }
                 | Queued::Change { .. }
                 | Queued::Flush { .. }
@@ -405,7 +411,12 @@ impl Worker {
         self.writer.meters.set_bytes(self.writer.n_bytes);
         let durable = self.writer.close();
         self.writer.meters.stopped();
-        ShutdownReport { applied: self.writer.shared.applied.reached(), unprocessed, durable }
+        ShutdownReport {
+            applied: self.writer.shared.applied.reached(),
+            unprocessed,
+            durable,
+            sources_left: 0,
+        }
     }
 }
 

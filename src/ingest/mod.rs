@@ -4,9 +4,12 @@
 //! reported where it was made; weighing happens on the writer thread, where the facts are.
 
 mod interaction;
+mod source;
 mod weigher;
 
 pub(crate) use interaction::{Admission, Interaction, check_item};
 pub use interaction::{EventError, InvalidEvent};
+pub(crate) use source::Given;
+pub use source::{EventSource, Pull, SourceBatch, SourceError, SourceWaker};
 pub(crate) use weigher::WeighWith;
 pub use weigher::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
