@@ -102,6 +102,8 @@ mod search;
 mod storage;
 mod training;
 mod types;
+#[cfg(feature = "watch")]
+mod watch;
 
 #[doc(hidden)]
 pub use als::bench as als_bench;

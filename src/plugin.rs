@@ -34,6 +34,8 @@
 //! ```
 
 pub use crate::guard::{Incident, PluginStats};
+#[cfg(feature = "spool")]
+pub use crate::ingest::{AfterReading, SpoolDir};
 pub use crate::ingest::{
     EventError, EventFacts, EventSource, MusicWeigher, Pull, SourceBatch, SourceError, SourceWaker,
     UnitWeigher, Weigher,
