@@ -4,6 +4,10 @@
 //! means *look again*.
 
 mod directory;
+#[cfg_attr(not(test), expect(dead_code, reason = "what reads settings anew is built on it"))]
+mod file;
 
 #[cfg(feature = "spool")]
 pub(crate) use directory::DirectoryWatch;
+#[expect(unused_imports, reason = "what reads settings anew is built on it")]
+pub(crate) use file::{Contents, FileWatch, WatchError};
