@@ -102,6 +102,8 @@ mod search;
 mod storage;
 mod training;
 mod types;
+#[cfg(feature = "watch")]
+mod watch;
 
 #[doc(hidden)]
 pub use als::bench as als_bench;
@@ -115,7 +117,7 @@ pub use engine::{
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
     LiveSettings, LookAway, ManualEngine, Notice, Observer, Past, PrivateSession, PrivateSessionError,
     RecoveryReport, RetuneError, SendError, SettingChange, SettingError, ShutdownError, ShutdownReport,
-    Stats, SweepHandle, TrySendError, journaled_events,
+    SourceStats, Stats, SweepHandle, TrySendError, journaled_events,
 };
 #[cfg(feature = "reload")]
 pub use engine::{ReloadError, SettingsFile, SettingsFileError};

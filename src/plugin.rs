@@ -7,6 +7,7 @@
 //! | seam | decides | default | does nothing | asked on |
 //! |---|---|---|---|---|
 //! | [`Weigher`] | what an event means | [`MusicWeigher`] | [`UnitWeigher`] | the writer's thread, once an event |
+//! | [`EventSource`] | where events are pulled from | none | none | a thread of its own |
 //! | [`SweepPolicy`] | when to sweep | [`SweepEvery`] | [`NeverSweep`] | the writer's thread, after each batch |
 //! | [`SweepGate`] | whether what it found is published | [`QualityGate`] | [`PublishAlways`] | a thread of the pool, once a sweep |
 //! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
@@ -35,7 +36,12 @@
 
 pub use crate::engine::{LookAway, Notice, Observer};
 pub use crate::guard::{Incident, PluginStats};
-pub use crate::ingest::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
+#[cfg(feature = "spool")]
+pub use crate::ingest::{AfterReading, SpoolDir};
+pub use crate::ingest::{
+    EventError, EventFacts, EventSource, MusicWeigher, Pull, SourceBatch, SourceError, SourceWaker,
+    UnitWeigher, Weigher,
+};
 pub use crate::query::{
     Candidate, Filter, Heard, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, OnPanic,
     PopularityDebias, Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
@@ -46,6 +52,6 @@ pub use crate::training::{
     SweepGate, SweepPolicy, Trial,
 };
 pub use crate::types::{
-    ActionKind, ActionName, Activity, Clock, Context, Device, GenerationId, ItemId, ManualClock, Played,
-    SessionId, Signal, SignalError, SystemClock, Timestamp, UserId, UtcOffset,
+    ActionKind, ActionName, Activity, Clock, Context, Device, Event, GenerationId, ItemId, ManualClock,
+    Played, SessionId, Signal, SignalError, SystemClock, Timestamp, UserId, UtcOffset,
 };

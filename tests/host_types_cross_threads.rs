@@ -41,6 +41,8 @@ fn plugins_are_object_safe() {
     send_and_sync::<Box<dyn segue::Weigher>>();
     send_and_sync::<Box<dyn segue::SweepPolicy>>();
     send_and_sync::<Box<dyn segue::Clock>>();
+    send::<Box<dyn segue::plugin::EventSource>>();
+    send_and_sync::<segue::plugin::SourceWaker>();
     send_and_sync::<Box<dyn segue::Storage>>();
     send_and_sync::<std::sync::Arc<dyn segue::AppendFile>>();
     send_and_sync::<Box<dyn segue::StorageLock>>();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. Modules of one layer do not import each other.
 const LAYERS: &[&[&str]] = &[
-    &["types", "kernel", "guard"],
+    &["types", "kernel", "guard", "watch"],
     &["als", "search", "metrics", "publish"],
     &["model", "storage"],
     &["ingest", "journal", "checkpoint", "training", "query"],

@@ -5,6 +5,7 @@ use super::queue::RowsAtSending;
 use super::writer::Writer;
 use crate::guard::fenced;
 use crate::ingest::{EventFacts, Interaction};
+use crate::journal::Record;
 use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
 use crate::types::{Action, ActionKind, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
 
@@ -28,6 +29,18 @@ pub(super) struct Accepted {
 impl Writer {
     /// Learns one event into a draft. Its effect is published by the next [`publish`](Self::publish).
     pub(super) fn apply(&mut self, interaction: &Interaction, rows: RowsAtSending, solve: Solve) -> Outcome {
+        self.apply_step(interaction, rows, solve, None)
+    }
+
+    /// As [`apply`](Self::apply), for an event with which a source has been read up to an offset: that goes into the journal
+    /// with the event, or neither does.
+    pub(super) fn apply_step(
+        &mut self,
+        interaction: &Interaction,
+        rows: RowsAtSending,
+        solve: Solve,
+        step: Option<(&str, u64)>,
+    ) -> Outcome {
         if let Err(refusal) = self.check_writable() {
             return self.refuse(refusal);
         }
@@ -38,9 +51,16 @@ impl Writer {
         }
         match self.accept(interaction, rows) {
             Ok(accepted) => {
+                if let Some((source, offset)) = step {
+                    self.log(|| Record::SourceStep { source: source.to_owned(), offset });
+                }
                 self.log_event(interaction, accepted.signal, solve);
                 self.events_in_batch += 1;
-                Outcome::Applied(self.perform(interaction, &accepted, solve))
+                let seq = self.perform(interaction, &accepted, solve);
+                if let Some((source, offset)) = step {
+                    self.perform_step(source, offset);
+                }
+                Outcome::Applied(seq)
             }
             Err(refusal) => self.refuse(refusal),
         }

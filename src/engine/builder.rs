@@ -15,10 +15,11 @@ use super::past::{self, Past};
 use super::priority::step_back;
 #[cfg(feature = "reload")]
 use super::settings::ReloadError;
+use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
-use crate::ingest::{Admission, EventFacts, MusicWeigher, WeighWith, Weigher};
+use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
@@ -27,7 +28,7 @@ use crate::query::{
 };
 use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
 use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
-use crate::types::{Clock, Signal, SystemClock, Timestamp};
+use crate::types::{Clock, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +67,18 @@ pub enum BuildError {
         /// Which one.
         name: &'static str,
     },
+    /// The name of a source is empty or too long.
+    #[error("the name of a source must be 1 to {MAX_ID_BYTES} bytes long, got {got}")]
+    SourceName {
+        /// Its length in bytes.
+        got: usize,
+    },
+    /// Two sources have the same name, so that one would go on where the other has come to.
+    #[error("there are two sources called {name:?}; give each a name of its own")]
+    SameSource {
+        /// The name.
+        name: String,
+    },
     /// The operating system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] std::io::Error),
@@ -92,15 +105,6 @@ pub enum BuildError {
         path: PathBuf,
         /// What is wrong with it.
         source: ReloadError,
-    },
-    /// The directory of the settings file cannot be watched.
-    #[cfg(feature = "reload")]
-    #[error("the directory of {} cannot be watched", path.display())]
-    Unwatchable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: notify::Error,
     },
     /// The pool could not be started.
     #[error("the pool could not be started")]
@@ -146,6 +150,7 @@ pub struct EngineBuilder {
     #[cfg(feature = "reload")]
     settings_file: Option<PathBuf>,
     queries: QueryPolicies,
+    sources: Vec<Box<dyn EventSource>>,
     clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
@@ -175,6 +180,7 @@ impl Default for EngineBuilder {
             #[cfg(feature = "reload")]
             settings_file: None,
             queries: QueryPolicies::default(),
+            sources: Vec::new(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
             catalogue: CatalogueMode::Open,
@@ -338,6 +344,14 @@ impl EngineBuilder {
         self
     }
 
+    /// Where events are pulled from, beside those that are sent; on a thread of its own, which ends with the engine. Default
+    /// none. See [`EventSource`].
+    #[must_use]
+    pub fn source(mut self, source: impl EventSource) -> Self {
+        self.sources.push(Box::new(source));
+        self
+    }
+
     /// Where the time comes from; default [`SystemClock`].
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
@@ -469,8 +483,8 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
-    #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "the settings file is taken out"))]
     pub fn open(mut self) -> Result<Engine, BuildError> {
+        let sources = self.take_sources()?;
         let admission = self.admission();
         let capacity = self.queue_capacity;
         if !(1..=Self::MAX_QUEUE_CAPACITY).contains(&capacity) {
@@ -481,9 +495,9 @@ impl EngineBuilder {
             let mut writer = self.writer(SyncOn::OwnThread)?;
             let base = writer.live_settings();
             writer.retune_by_file(&path)?;
-            return Engine::start(writer, admission, capacity)?.watching_settings(path, base);
+            return Engine::start(writer, admission, capacity, sources)?.watching_settings(path, base);
         }
-        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity)
+        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
     }
 
     /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
@@ -491,16 +505,16 @@ impl EngineBuilder {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "the settings file is taken out"))]
     pub fn open_manual(mut self) -> Result<ManualEngine, BuildError> {
+        let sources = self.take_sources()?;
         let admission = self.admission();
         #[cfg(feature = "reload")]
         if let Some(path) = self.settings_file.take() {
             let mut writer = self.writer(SyncOn::CallingThread)?;
             writer.retune_by_file(&path)?;
-            return Ok(ManualEngine::new(writer, admission));
+            return Ok(ManualEngine::new(writer, admission, sources));
         }
-        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission))
+        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission, sources))
     }
 
     /// Brings back what an engine with this [`store`](Self::store) knew at `time`: for asking what somebody was
@@ -519,6 +533,23 @@ impl EngineBuilder {
         let StoreSettings { storage, .. } = self.store.take().ok_or(BuildError::NoStore)?;
         let (settings, policies) = self.checked()?;
         past::replay_until(settings, policies, storage, time)
+    }
+
+    /// The sources, each with a name that can be kept and is its own.
+    fn take_sources(&mut self) -> Result<Vec<NamedSource>, BuildError> {
+        let mut named: Vec<NamedSource> = Vec::new();
+        for source in std::mem::take(&mut self.sources) {
+            let meters = Arc::new(SourceMeters::new(source.name()));
+            let name = meters.name();
+            if !(1..=MAX_ID_BYTES).contains(&name.len()) {
+                return Err(BuildError::SourceName { got: name.len() });
+            }
+            if named.iter().any(|other| other.meters.name() == name) {
+                return Err(BuildError::SameSource { name: name.to_owned() });
+            }
+            named.push(NamedSource { source, meters });
+        }
+        Ok(named)
     }
 
     fn admission(&self) -> Admission {

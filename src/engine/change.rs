@@ -69,12 +69,18 @@ impl Writer {
             HostChange::ForgetUser(user) => self.forget_user(user),
             HostChange::ForgetItem(item) => self.forget_item(item),
             HostChange::MergeUsers { from, into } => self.merge_users(from, into),
-            HostChange::SourceOffset { source, offset } => {
-                self.source_offsets.insert(source.clone(), *offset);
-                self.offsets_changed = true;
-            }
+            HostChange::SourceOffset { source, offset } => self.perform_step(source, *offset),
         }
         self.seq
+    }
+
+    /// `source` has been read up to `offset`.
+    pub(super) fn perform_step(&mut self, source: &str, offset: u64) {
+        match self.source_offsets.get_mut(source) {
+            Some(known) => *known = offset,
+            None => drop(self.source_offsets.insert(source.to_owned(), offset)),
+        }
+        self.offsets_changed = true;
     }
 
     fn forget_user(&mut self, id: &UserId) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -22,6 +23,7 @@ use super::session::{PrivateSession, SessionMaker};
 use super::settings::LiveSettings;
 #[cfg(feature = "reload")]
 use super::settings::{Retuner, SettingsWatch};
+use super::sources::{NamedSource, SourceThreads};
 use super::worker::Worker;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
@@ -37,7 +39,7 @@ use crate::types::{Event, EventSeq, ItemId, MAX_ID_BYTES, UserId};
 
 /// A running recommender.
 ///
-/// It has one writer thread, `segue-writer`, and a pool for sweeps. Dropping it stops the writer without
+/// It has one writer thread, `segue-writer`, a pool for sweeps, and a thread for each [source](EngineBuilder::source). Dropping it stops the writer without
 /// working off the queue ([`shutdown`](Self::shutdown) does work it off); a pool of its own ends with the last
 /// [`Reader`] and [`View`](crate::View). A plug-in must not drop the engine it belongs to.
 ///
@@ -69,6 +71,7 @@ pub struct Engine {
     /// Ends after the writer, which it may be waiting for.
     #[cfg(feature = "reload")]
     settings_watch: Option<SettingsWatch>,
+    sources: SourceThreads,
 }
 
 /// Taking what is in it and dropping it stops the writer and all senders.
@@ -83,6 +86,9 @@ pub struct ShutdownReport {
     pub applied: EventSeq,
     /// Events that were still in the queue at the deadline; they are not learned.
     pub unprocessed: usize,
+    /// Sources that were in a call they did not come back from in time. Their threads end when they do; what they give then
+    /// is not learned, and nor is its offset.
+    pub sources_left: usize,
     /// The last event that survives a power cut: all that were learned, unless the journal has failed. `None`
     /// for an engine without a store.
     pub durable: Option<EventSeq>,
@@ -221,7 +227,12 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    pub(super) fn start(writer: Writer, admission: Admission, capacity: usize) -> Result<Self, BuildError> {
+    pub(super) fn start(
+        writer: Writer,
+        admission: Admission,
+        capacity: usize,
+        sources: Vec<NamedSource>,
+    ) -> Result<Self, BuildError> {
         let (stop, stopped) = bounded(1);
         let sessions = writer.session_maker(admission.clone());
         let (sender, reading) = queue::bounded(
@@ -261,7 +272,7 @@ impl Engine {
                 }
             })
             .map_err(BuildError::Thread)?;
-        Ok(Self {
+        let mut engine = Self {
             sender,
             reader,
             shared,
@@ -277,7 +288,19 @@ impl Engine {
             observer,
             #[cfg(feature = "reload")]
             settings_watch: None,
-        })
+            sources: SourceThreads::default(),
+        };
+        engine.start_sources(sources).map_err(BuildError::Thread)?;
+        Ok(engine)
+    }
+
+    fn start_sources(&mut self, sources: Vec<NamedSource>) -> io::Result<()> {
+        self.meters.count_sources(sources.iter().map(|named| Arc::clone(&named.meters)).collect());
+        for NamedSource { source, meters } in sources {
+            let (from, sender) = (self.source_offset(meters.name()), self.sender());
+            self.sources.start(source, meters, from, sender)?;
+        }
+        Ok(())
     }
 
     /// With a thread that watches the settings file; what is not in it is as in `base`.
@@ -488,17 +511,20 @@ impl Engine {
     pub fn shutdown(mut self, deadline: Duration) -> Result<ShutdownReport, ShutdownError> {
         *self.drain_until.lock() = Some(Instant::now().checked_add(deadline).unwrap_or_else(far_future));
         match self.stop_and_join() {
-            Some(Ok(report)) => Ok(report),
-            Some(Err(message)) => Err(ShutdownError::WriterPanicked { message }),
+            Some((Ok(report), sources_left)) => Ok(ShutdownReport { sources_left, ..report }),
+            Some((Err(message), _)) => Err(ShutdownError::WriterPanicked { message }),
             None => Err(ShutdownError::WriterPanicked { message: "it is gone".to_owned() }),
         }
     }
 
-    /// Stops the writer and waits for it; `None` if that has been done.
-    fn stop_and_join(&mut self) -> Option<Result<ShutdownReport, String>> {
+    /// Stops the writer and waits for it, then for the sources, and says how many of those do not come back; `None` if that
+    /// has been done.
+    fn stop_and_join(&mut self) -> Option<(Result<ShutdownReport, String>, usize)> {
         drop(self.stop.lock().take());
         // The thread catches its own panics, so joining it cannot fail.
-        self.thread.take().and_then(|thread| thread.join().ok())
+        let report = self.thread.take().and_then(|thread| thread.join().ok());
+        let sources_left = self.sources.join(*self.drain_until.lock());
+        report.map(|report| (report, sources_left))
     }
 }
 

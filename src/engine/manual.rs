@@ -1,6 +1,7 @@
 //! An engine the host drives by hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::builder::EngineBuilder;
 use super::change::HostChange;
@@ -10,10 +11,11 @@ use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Stats};
 use super::queue::RowsAtSending;
 use super::session::PrivateSession;
+use super::sources::{Driver, MAX_STEPS, NamedSource, Sink, SourcePart, Then};
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport, StateDigest};
-use crate::ingest::{Admission, InvalidEvent};
-use crate::model::{Outcome, Solve};
+use crate::ingest::{Admission, Interaction, InvalidEvent, SourceWaker};
+use crate::model::{Completer, Outcome, Receipt, Solve};
 use crate::query::Reader;
 use crate::storage::Storage;
 use crate::training::{SweepReport, TrainingError};
@@ -21,7 +23,7 @@ use crate::types::{Event, ItemId, UserId};
 
 /// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
 /// step. Everything runs on the calling thread, sweeps on the pool while it waits. Nothing happens by itself:
-/// the host calls [`sweep`](Self::sweep), so the sweep policy is not asked.
+/// the host calls [`sweep`](Self::sweep), so the sweep policy is not asked, and [`pump_sources`](Self::pump_sources).
 ///
 /// Given the same calls and a [`ManualClock`](crate::ManualClock), the same bytes come out, on any number of
 /// threads and any CPU. With a wall clock, batches of items fall where the time puts them.
@@ -39,6 +41,7 @@ use crate::types::{Event, ItemId, UserId};
 pub struct ManualEngine {
     pub(super) writer: Writer,
     pub(super) admission: Admission,
+    sources: Vec<Driver>,
 }
 
 impl ManualEngine {
@@ -47,8 +50,14 @@ impl ManualEngine {
         EngineBuilder::default()
     }
 
-    pub(super) fn new(writer: Writer, admission: Admission) -> Self {
-        Self { writer, admission }
+    pub(super) fn new(writer: Writer, admission: Admission, sources: Vec<NamedSource>) -> Self {
+        writer.meters.count_sources(sources.iter().map(|named| Arc::clone(&named.meters)).collect());
+        let driver = |NamedSource { source, meters }| {
+            let from = writer.published_offsets.load().get(meters.name()).copied();
+            Driver::new(source, meters, SourceWaker::nobody(), from)
+        };
+        let sources = sources.into_iter().map(driver).collect();
+        Self { writer, admission, sources }
     }
 
     /// Learns one event. Its effect is seen after the next [`pump`](Self::pump).
@@ -69,6 +78,27 @@ impl ManualEngine {
         }
         self.writer.fold_some_items();
         self.writer.free_retired();
+    }
+
+    /// Asks every [source](EngineBuilder::source) for its next batch and learns it; says how many events that were. Call it
+    /// until it says none, now and then: nobody wakes a manual engine, and a source that has failed is begun anew by the
+    /// next call.
+    pub fn pump_sources(&mut self) -> usize {
+        self.publish();
+        let mut sources = std::mem::take(&mut self.sources);
+        let mut sink = AtOnce { writer: &mut self.writer, admission: &self.admission };
+        let mut n_events = 0;
+        for source in &mut sources {
+            for _ in 0..MAX_STEPS {
+                let step = source.step(&mut sink);
+                n_events += step.events;
+                if step.events > 0 || step.then != Then::Again {
+                    break;
+                }
+            }
+        }
+        self.sources = sources;
+        n_events
     }
 
     /// If the journal fails, the engine is read-only from then on, and says so wherever it is asked to learn.
@@ -252,5 +282,39 @@ impl Drop for ManualEngine {
     fn drop(&mut self) {
         // What cannot be written any more shows when the store is opened again.
         let _ = self.writer.close();
+        let mut sink = AtOnce { writer: &mut self.writer, admission: &self.admission };
+        for source in self.sources.drain(..) {
+            source.end(&mut sink, Duration::ZERO);
+        }
+    }
+}
+
+/// Learns what a source gives on the thread that asks it.
+struct AtOnce<'e> {
+    writer: &'e mut Writer,
+    admission: &'e Admission,
+}
+
+impl Sink for AtOnce<'_> {
+    fn admit(&self, event: Event) -> Result<Interaction, Box<InvalidEvent>> {
+        self.admission.admit(event)
+    }
+
+    fn rows(&self, _event: &Event) -> RowsAtSending {
+        RowsAtSending::default()
+    }
+
+    fn put(&mut self, part: SourcePart) -> Option<Receipt> {
+        let (done, receipt) = Completer::new(self.writer.journal_state().durable);
+        let outcome = self.writer.learn_part(&part);
+        // If the journal fails, the engine is read-only from then on.
+        let _ = self.writer.sync_if_due();
+        done.complete(outcome, self.writer.seq);
+        Some(receipt)
+    }
+
+    fn flush(&mut self) {
+        // As above.
+        let _ = self.writer.flush();
     }
 }

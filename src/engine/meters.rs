@@ -1,12 +1,13 @@
 //! What an engine tells of itself.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::open::RecoveryReport;
+use super::sources::{SourceMeters, SourceStats};
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::guard::{Counter, Incident, LatencyHistogram, LatencySummary, PluginStats, Watch};
 use crate::model::{Refusal, Shared};
@@ -70,6 +71,13 @@ pub enum Degradation {
         /// Why, with its causes.
         message: String,
     },
+    /// A source of events did something wrong, or gave what is no event. If it failed, it is tried again after a pause.
+    Source {
+        /// Which one.
+        name: String,
+        /// What it did.
+        incident: Incident,
+    },
     /// A plug-in did something wrong since the last sweep was published; it was done without, or waited for.
     Plugin {
         /// Which seam.
@@ -116,6 +124,8 @@ pub struct Stats {
     pub query_plugins: Vec<PluginStats>,
     /// What the sweep gate has done.
     pub gate: PluginStats,
+    /// What the sources of events have given, in the order they were added.
+    pub sources: Vec<SourceStats>,
     /// From `send` to visible, for events that came through the queue one by one.
     pub event_to_visible: LatencySummary,
     /// Users known.
@@ -144,6 +154,8 @@ pub(super) struct Meters {
     /// Over the plug-ins that readers ask.
     queries: QueryWatches,
     gate: Option<Arc<Watch>>,
+    /// Set once, before they are begun.
+    sources: OnceLock<Vec<Arc<SourceMeters>>>,
     rare: Mutex<Rare>,
 }
 
@@ -189,6 +201,16 @@ impl Meters {
         let meters = Self::watching(queries, gate);
         meters.rare.lock().recovered = Some((Arc::new(report), generation));
         meters
+    }
+
+    /// Has the sources of events counted in.
+    pub(super) fn count_sources(&self, sources: Vec<Arc<SourceMeters>>) {
+        // An engine is given its sources once.
+        let _ = self.sources.set(sources);
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &SourceMeters> {
+        self.sources.get().into_iter().flatten().map(|meters| &**meters)
     }
 
     pub(super) fn checkpoint_written(&self, report: &CheckpointReport) {
@@ -240,6 +262,7 @@ impl Meters {
         rare.last_sweep = Some(*report);
         rare.trouble = None;
         self.queries.iter().for_each(Watch::forgive);
+        self.sources().for_each(SourceMeters::forgive);
     }
 
     pub(super) fn sweep_failed(&self, error: &TrainingError) {
@@ -279,7 +302,8 @@ impl Meters {
             let (seam, incident) = self.watches().find_map(Watch::latest)?;
             Some(Degradation::Plugin { seam, incident })
         };
-        let trouble = rare.trouble.clone().or_else(of_queries);
+        let of_sources = || self.sources().find_map(SourceMeters::trouble);
+        let trouble = rare.trouble.clone().or_else(of_sources).or_else(of_queries);
         match (&rare.end, &rare.read_only, trouble) {
             (Some(End::Failed(message)), _, _) => Health::Failed { message: message.clone() },
             (Some(End::Stopped), _, _) => Health::Stopped,
@@ -313,9 +337,12 @@ impl Meters {
             checkpoints: rare.checkpoints,
             last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
-            plugin_panics: rare.plugin_panics + self.watches().map(|watch| watch.stats().panics).sum::<u64>(),
+            plugin_panics: rare.plugin_panics
+                + self.sources().map(|meters| meters.stats().plugin.panics).sum::<u64>()
+                + self.watches().map(|watch| watch.stats().panics).sum::<u64>(),
             query_plugins: self.queries.iter().map(Watch::stats).collect(),
             gate: self.gate.as_deref().map(Watch::stats).unwrap_or_default(),
+            sources: self.sources().map(SourceMeters::stats).collect(),
             event_to_visible: self.event_to_visible.summary(),
             n_bytes: rare.n_bytes,
             n_users: shared.user_ids.len() as usize,
@@ -327,7 +354,7 @@ impl Meters {
 }
 
 /// What an error says, and what each of its causes says.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

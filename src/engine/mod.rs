@@ -26,6 +26,7 @@ mod queue;
 mod replay;
 mod session;
 mod settings;
+mod sources;
 mod store;
 mod sweep;
 mod worker;
@@ -47,6 +48,7 @@ pub use session::{PrivateSession, PrivateSessionError};
 pub use settings::{LiveSettings, RetuneError, SettingChange, SettingError};
 #[cfg(feature = "reload")]
 pub use settings::{ReloadError, SettingsFile, SettingsFileError};
+pub use sources::SourceStats;
 pub use store::CheckpointEvery;
 
 #[cfg(test)]

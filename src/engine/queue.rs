@@ -11,6 +11,7 @@ use thiserror::Error;
 use super::change::HostChange;
 use super::handle::EngineError;
 use super::settings::{LiveSettings, RetuneError, SettingChange};
+use super::sources::SourcePart;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::journal::Flush;
@@ -62,6 +63,11 @@ pub(super) enum Queued {
     Retune {
         settings: Box<LiveSettings>,
         done: channel::Sender<Result<Vec<SettingChange>, RetuneError>>,
+    },
+    /// What a source has given, learned in one batch together with how far that is.
+    Source {
+        part: SourcePart,
+        done: Completer,
     },
     /// A call to make everything before it in the queue durable.
     Flush {
@@ -308,11 +314,16 @@ impl EventSender {
         self.queue.len()
     }
 
+    /// Its other end is gone once the engine stops.
+    pub(super) fn stopped(&self) -> &channel::Receiver<Infallible> {
+        &self.stopped
+    }
+
     pub(super) fn admission(&self) -> &Admission {
         &self.admission
     }
 
-    fn new_receipt(&self) -> (Completer, Receipt) {
+    pub(super) fn new_receipt(&self) -> (Completer, Receipt) {
         Completer::new(self.journal.durable.clone())
     }
 
@@ -364,11 +375,11 @@ impl EventSender {
         put
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         matches!(self.stopped.try_recv(), Err(channel::TryRecvError::Disconnected))
     }
 
-    fn is_read_only(&self) -> bool {
+    pub(super) fn is_read_only(&self) -> bool {
         // ORDERING: nothing is read by it; an event that just misses it is refused by the writer.
         self.journal.failed.load(Ordering::Relaxed)
     }
@@ -423,12 +434,15 @@ impl EventSender {
 
     fn queued(&self, event: Event, receipt: Option<Completer>) -> Result<Queued, Box<InvalidEvent>> {
         let interaction = self.admission.admit(event)?;
-        let event = interaction.event();
-        let rows = RowsAtSending {
+        let rows = self.rows(interaction.event());
+        Ok(Queued::One(Incoming { interaction, rows, sent_at: Instant::now(), receipt }))
+    }
+
+    pub(super) fn rows(&self, event: &Event) -> RowsAtSending {
+        RowsAtSending {
             user: self.shared.user_ids.get(event.user()),
             item: self.shared.item_ids.get(event.item()),
-        };
-        Ok(Queued::One(Incoming { interaction, rows, sent_at: Instant::now(), receipt }))
+        }
     }
 }
 
@@ -440,6 +454,7 @@ fn event_of(queued: Queued) -> Event {
         | Queued::AddItems { .. }
         | Queued::Retune { .. }
         | Queued::Change { .. }
+        | Queued::Source { .. }
         | Queued::Flush { .. }
         | Queued::Checkpoint(_)
         | Queued::Sweep { .. } => {

@@ -51,12 +51,14 @@ pub(super) struct Replay<'w> {
     writer: &'w mut Writer,
     /// The sweep whose input is frozen; it is only run if the journal says that its result was published.
     job: Option<Job>,
+    /// How far a source has been read with the next event. Should none follow, it was not.
+    step: Option<(String, u64)>,
 }
 
 impl<'w> Replay<'w> {
     pub(super) fn new(writer: &'w mut Writer) -> Self {
         debug_assert!(writer.journal.is_none(), "what is replayed is not written again");
-        Self { writer, job: None }
+        Self { writer, job: None, step: None }
     }
 
     /// Does what one record says.
@@ -66,7 +68,11 @@ impl<'w> Replay<'w> {
                 let interaction = Interaction::recovered(event, at);
                 let accepted = self.writer.accept_again(&interaction, signal)?;
                 self.writer.perform(&interaction, &accepted, solve);
+                if let Some((source, offset)) = self.step.take() {
+                    self.writer.perform_step(&source, offset);
+                }
             }
+            Record::SourceStep { source, offset } => self.step = Some((source, offset)),
             Record::AddItems(items) => {
                 for item in &items {
                     if self.writer.shared.item_ids.get(item).is_some() {

@@ -193,6 +193,11 @@ impl Worker {
                     // Whoever asked may have gone away; the settings are in force all the same.
                     let _ = done.send(self.writer.retune(*settings));
                 }
+                Queued::Source { part, done } => {
+                    self.publish();
+                    let outcome = self.writer.learn_part(&part);
+                    done.complete(outcome, self.writer.seq);
+                }
                 Queued::Flush { done } => {
                     self.publish();
                     let _ = done.send(self.writer.flush());
@@ -400,6 +405,7 @@ impl Worker {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
+                Queued::Source { part, .. } => part.events.len(),
                 Queued::AddItems { .. }
                 | Queued::Retune { .. }
                 | Queued::Change { .. }
@@ -411,7 +417,12 @@ impl Worker {
         self.writer.meters.set_bytes(self.writer.n_bytes);
         let durable = self.writer.close();
         self.writer.meters.stopped();
-        ShutdownReport { applied: self.writer.shared.applied.reached(), unprocessed, durable }
+        ShutdownReport {
+            applied: self.writer.shared.applied.reached(),
+            unprocessed,
+            durable,
+            sources_left: 0,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Watch {
     panics: Counter,
     overruns: Counter,
     nonsense: Counter,
+    failures: Counter,
     /// Requests without an incident since the last.
     good: AtomicU64,
     latest: Mutex<Option<Incident>>,
@@ -44,6 +45,11 @@ pub enum Incident {
         /// What it answered.
         what: String,
     },
+    /// It said itself that it failed.
+    Failed {
+        /// What it said, with the causes.
+        message: String,
+    },
 }
 
 /// What the plug-ins of one seam have done since the engine was opened.
@@ -60,6 +66,8 @@ pub struct PluginStats {
     pub overruns: u64,
     /// Answers that no answer can be.
     pub nonsense: u64,
+    /// Failures that they told of themselves.
+    pub failures: u64,
 }
 
 impl Watch {
@@ -72,6 +80,7 @@ impl Watch {
             panics: Counter::default(),
             overruns: Counter::default(),
             nonsense: Counter::default(),
+            failures: Counter::default(),
             good: AtomicU64::new(0),
             latest: Mutex::default(),
         }
@@ -120,6 +129,20 @@ impl Watch {
         self.note(Incident::Nonsense { what });
     }
 
+    /// The plug-in says that it failed.
+    pub(crate) fn failed(&self, message: String) {
+        self.failures.add(1);
+        self.note(Incident::Failed { message });
+    }
+
+    /// It works again: a failure that it told of is over.
+    pub(crate) fn works_again(&self) {
+        let mut latest = self.latest.lock();
+        if matches!(*latest, Some(Incident::Failed { .. })) {
+            *latest = None;
+        }
+    }
+
     /// The latest incident, until [`forgive`](Self::forgive) was called or much has gone well.
     pub(crate) fn latest(&self) -> Option<(&'static str, Incident)> {
         self.latest.lock().clone().map(|incident| (self.seam, incident))
@@ -137,13 +160,14 @@ impl Watch {
             panics: self.panics.get(),
             overruns: self.overruns.get(),
             nonsense: self.nonsense.get(),
+            failures: self.failures.get(),
         }
     }
 
     fn note(&self, incident: Incident) {
         /// Of what goes wrong again and again a log has enough.
         const LOGGED: u64 = 10;
-        let n = self.panics.get() + self.overruns.get() + self.nonsense.get();
+        let n = self.panics.get() + self.overruns.get() + self.nonsense.get() + self.failures.get();
         if n <= LOGGED || n.is_power_of_two() {
             tracing::error!(seam = self.seam, ?incident, n, "a plug-in did something wrong");
         }
@@ -167,6 +191,7 @@ impl fmt::Display for Incident {
             Self::Panicked { message } => write!(f, "it panicked: {message}"),
             Self::Slow { took, budget } => write!(f, "it took {took:?}, and may take {budget:?}"),
             Self::Nonsense { what } => write!(f, "it answered {what}"),
+            Self::Failed { message } => write!(f, "it failed: {message}"),
         }
     }
 }

@@ -4,9 +4,16 @@
 //! reported where it was made; weighing happens on the writer thread, where the facts are.
 
 mod interaction;
+mod source;
+#[cfg(feature = "spool")]
+mod spool;
 mod weigher;
 
 pub(crate) use interaction::{Admission, Interaction, check_item};
 pub use interaction::{EventError, InvalidEvent};
+pub(crate) use source::Given;
+pub use source::{EventSource, Pull, SourceBatch, SourceError, SourceWaker};
+#[cfg(feature = "spool")]
+pub use spool::{AfterReading, SpoolDir};
 pub(crate) use weigher::WeighWith;
 pub use weigher::{EventFacts, MusicWeigher, UnitWeigher, Weigher};

@@ -23,6 +23,9 @@ pub(crate) enum Record {
     /// How far a source of events has been read. The name is at most as long as an id, or thereabouts: a record
     /// has an end.
     SourceOffset { source: String, offset: u64 },
+    /// How far a source has been read with the event that follows, and only with it: without that event it says nothing. So
+    /// wherever a journal ends, an event and the offset behind it are both in it or both not.
+    SourceStep { source: String, offset: u64 },
     /// The settings in force from here on.
     Settings(LearningSettings),
     /// The clock showed this before what follows.
@@ -79,6 +82,7 @@ impl Record {
             Self::ForgetItem(_) => "forget item",
             Self::MergeUsers { .. } => "merge users",
             Self::SourceOffset { .. } => "source offset",
+            Self::SourceStep { .. } => "source step",
             Self::Settings(_) => "settings",
             Self::Time(_) => "time",
             Self::ItemBatch => "item batch",

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test uses the parts it needs")]
 
 pub(crate) mod kill;
+pub(crate) mod log_source;
 pub(crate) mod naive;
 pub(crate) mod power;
 pub(crate) mod temp;

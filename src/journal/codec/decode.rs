@@ -28,6 +28,7 @@ pub(in crate::journal) fn take_record(payload: &[u8]) -> Result<Record, DecodeEr
         kind::SOURCE_OFFSET => {
             Record::SourceOffset { source: bytes.text()?.to_owned(), offset: bytes.varint()? }
         }
+        kind::SOURCE_STEP => Record::SourceStep { source: bytes.text()?.to_owned(), offset: bytes.varint()? },
         kind::SETTINGS => Record::Settings(take_settings(&mut bytes)?),
         kind::TIME => Record::Time(bytes.time()?),
         kind::ITEM_BATCH => Record::ItemBatch,

@@ -37,6 +37,11 @@ pub(in crate::journal) fn put_record(bytes: &mut Vec<u8>, record: &Record) {
             bytes.put_text(source);
             bytes.put_varint(*offset);
         }
+        Record::SourceStep { source, offset } => {
+            bytes.put_u8(kind::SOURCE_STEP);
+            bytes.put_text(source);
+            bytes.put_varint(*offset);
+        }
         Record::Settings(settings) => put_settings(bytes, settings),
         Record::Time(at) => {
             bytes.put_u8(kind::TIME);

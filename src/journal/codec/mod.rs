@@ -26,6 +26,7 @@ mod kind {
     pub(super) const NOT_PUBLISHED: u8 = 13;
     pub(super) const SETTLED: u8 = 14;
     pub(super) const SYNCED: u8 = 15;
+    pub(super) const SOURCE_STEP: u8 = 16;
 }
 
 /// The second byte of an event: what follows, and what needs no byte of its own.

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use segue::plugin::{
-    ActionKind, AppendFile, Candidate, Clock, EventFacts, Filter, ItemFilter, ItemRescorer, OnPanic, ReadFile,
-    Request, Rescorer, Signal, SlatePolicy, Storage, StorageLock, SweepContext, SweepDecision, SweepPolicy,
-    Timestamp, Weigher,
+    ActionKind, AppendFile, Candidate, Clock, Event, EventError, EventFacts, EventSource, Filter, ItemFilter,
+    ItemRescorer, OnPanic, Pull, ReadFile, Request, Rescorer, Signal, SlatePolicy, SourceBatch, SourceError,
+    SourceWaker, Storage, StorageLock, SweepContext, SweepDecision, SweepPolicy, Timestamp, Weigher,
 };
 
 /// A like is worth five listens, and nothing else counts.
@@ -73,6 +74,66 @@ pub struct Backwards;
 impl SlatePolicy for Backwards {
     fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
         (0..ranked.len().min(request.limit)).rev().collect()
+    }
+}
+
+/// A topic of a broker, as far as a consumer sees it: messages with offsets, asked for with a timeout.
+#[derive(Debug, Default)]
+pub struct Topic {
+    messages: Arc<Mutex<Vec<(String, String)>>>,
+    published: Arc<Condvar>,
+    committed: Arc<Mutex<Option<u64>>>,
+    next: usize,
+}
+
+impl Topic {
+    /// The same topic, from its start.
+    pub fn consumer(&self) -> Self {
+        let Self { messages, published, committed, .. } = self;
+        Self { messages: messages.clone(), published: published.clone(), committed: committed.clone(), next: 0 }
+    }
+
+    /// Adds a message.
+    pub fn publish(&self, user: &str, item: &str) {
+        lock(&self.messages).push((user.to_owned(), item.to_owned()));
+        self.published.notify_all();
+    }
+
+    /// What the broker may forget.
+    pub fn committed(&self) -> Option<u64> {
+        *lock(&self.committed)
+    }
+}
+
+impl EventSource for Topic {
+    fn name(&self) -> &'static str {
+        "topic/likes/0"
+    }
+
+    fn begin(&mut self, from: Option<u64>, _waker: SourceWaker) -> Result<(), SourceError> {
+        self.next = usize::try_from(from.unwrap_or(0))?;
+        Ok(())
+    }
+
+    fn pull(&mut self, batch: &mut SourceBatch) -> Result<Pull, SourceError> {
+        let timeout = Duration::from_millis(50);
+        let nothing = |messages: &mut Vec<_>| messages.len() <= self.next;
+        let (messages, _) =
+            self.published.wait_timeout_while(lock(&self.messages), timeout, nothing).map_err(|_| "poisoned")?;
+        for (user, item) in messages.iter().skip(self.next).take(batch.room()) {
+            self.next += 1;
+            batch.push(Event::like(user.as_str(), item.as_str()), self.next as u64);
+        }
+        Ok(Pull::More)
+    }
+
+    fn kept(&mut self, offset: u64) -> Result<(), SourceError> {
+        *lock(&self.committed) = Some(offset);
+        Ok(())
+    }
+
+    fn refused(&mut self, offset: u64, _error: &EventError) -> String {
+        format!("message {}", offset - 1)
     }
 }
 
@@ -201,8 +262,6 @@ impl StorageLock for Locked {}
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use segue::{Durability, Engine, Event, Health};
 
     use super::*;
@@ -246,5 +305,30 @@ mod tests {
         assert_eq!(view.user(0_u64).history()[0].last_seen, Noon.now());
         engine.shutdown(wait).expect("it runs");
         assert!(open().reader().view().user(0_u64).is_known(), "it was stored");
+    }
+
+    #[test]
+    fn a_topic_is_read_to_its_end_and_on_from_there() {
+        let (storage, topic) = (MapStorage::default(), Topic::default());
+        for n_messages in [3, 6] {
+            let engine = Engine::builder()
+                .source(topic.consumer())
+                .store_in(storage.clone(), Durability::Immediate)
+                .open()
+                .expect("usable settings");
+            topic.publish("ana", &format!("item-{n_messages}"));
+            topic.publish("ana", "");
+            while engine.source_offset("topic/likes/0") != Some(n_messages - 1) {
+                std::thread::yield_now();
+            }
+            topic.publish("ben", "the same");
+            while topic.committed() < Some(n_messages) && engine.source_offset("topic/likes/0") < Some(n_messages) {
+                std::thread::yield_now();
+            }
+            let last = engine.stats().sources[0].last_malformed.clone().expect("an item without a name");
+            assert!(last.starts_with("message "), "{last}");
+            engine.shutdown(Duration::from_secs(30)).expect("it runs");
+            assert_eq!(topic.committed(), Some(n_messages));
+        }
     }
 }

@@ -1,0 +1,13 @@
+//! Being told of changes by the file system, through `notify`.
+//!
+//! Layer 0: nothing here knows of any other part of the crate. What the system tells may be late, merged or lost, so it only ever
+//! means *look again*.
+
+mod directory;
+#[cfg(feature = "reload")]
+mod file;
+
+#[cfg(feature = "spool")]
+pub(crate) use directory::DirectoryWatch;
+#[cfg(feature = "reload")]
+pub(crate) use file::{FileWatch, WatchError};
