@@ -72,7 +72,8 @@
 //! # What else is here
 //!
 //! The mathematics alone ([`Als`], [`TrainingInput`], [`TrainedModel`]), [`metrics`] and [`eval`] to judge it,
-//! [`import`] for public data sets, and [`demo`]: an invented music world with endless events.
+//! [`import`] for public data sets and for models trained elsewhere, [`export`] to Python (the feature `npz` adds archives
+//! in the layout of the library `implicit` to both), and [`demo`]: an invented music world with endless events.
 //!
 //! # Limits
 //!
@@ -87,6 +88,8 @@ pub mod demo;
 pub mod docs;
 mod engine;
 pub mod eval;
+mod exchange;
+pub mod export;
 mod guard;
 pub mod import;
 mod ingest;

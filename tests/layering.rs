@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["types", "kernel", "guard", "watch"],
     &["als", "search", "metrics", "publish"],
-    &["model", "storage"],
+    &["model", "storage", "exchange"],
     &["ingest", "journal", "checkpoint", "training", "query"],
     &["engine", "maintenance"],
-    &["eval", "import", "demo"],
+    &["eval", "import", "export", "demo"],
 ];
 
 /// Modules that only explain or re-export, and may name anything.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use segue::export::Export;
 use segue::{Event, ManualEngine, MemoryStorage, Storage};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,6 +16,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         put(&corpus, &["journal", "journal_sealed"], stage, &contents(&storage, "journal-"))?;
         engine.checkpoint()?;
         put(&corpus, &["checkpoint", "checkpoint_sealed"], stage, &contents(&storage, "checkpoint-"))?;
+        // The stages that have a model, each as an archive and as an array.
+        if stage > 1 {
+            let view = engine.reader().view();
+            let export = Export::of(&view);
+            let (mut archive, mut array) = (Vec::new(), Vec::new());
+            export.write_npz(&mut archive)?;
+            export.write_user_factors(&mut array)?;
+            for (number, factors) in [archive, array].into_iter().enumerate() {
+                put(&corpus, &["npz"], 2 * stage - 4 + number, &with_lists(&export, &factors)?)?;
+            }
+        }
     }
     let artists = "id\tname\turl\tpictureURL\n1\tNacre &amp; Co\tu\tp\n2\tMist\tu\tp\n";
     let tags = "tagID\ttagValue\n1\tmist\n";
@@ -27,6 +39,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         put(&corpus, &["eval_read"], number, lines.as_bytes())?;
     }
     Ok(())
+}
+
+/// The lists of ids and `factors`, with a NUL between one and the next.
+fn with_lists(export: &Export<'_>, factors: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let mut bytes = Vec::new();
+    export.write_user_ids(&mut bytes)?;
+    bytes.push(0);
+    export.write_item_ids(&mut bytes)?;
+    bytes.push(0);
+    bytes.extend(factors);
+    Ok(bytes)
 }
 
 /// A little more of everything with each stage.

@@ -25,7 +25,6 @@
 mod evaluation;
 mod ids;
 mod interaction;
-mod npy;
 mod rank_all;
 mod rank_given;
 mod read;
@@ -34,10 +33,10 @@ mod save;
 mod split;
 mod training;
 
+pub use crate::exchange::write_npy;
 pub use evaluation::{Evaluation, EvaluationError};
 pub use ids::Ids;
 pub use interaction::{Confidence, GivenNegatives, Interaction, WeighError, training_input};
-pub use npy::write_npy;
 pub use rank_given::{MismatchedNegatives, SeenNegatives, check_negatives};
 pub use read::{FileFormat, LineProblem, ReadError, read_lists, read_ncf_negatives, read_pairs};
 pub use report::RankingReport;

@@ -3,6 +3,7 @@
 //! Layer 3. Everything here runs on the thread that asks, apart from batches, which run on the pool.
 
 mod answer;
+mod census;
 mod filter;
 mod item_index;
 mod items;
@@ -18,6 +19,7 @@ mod view;
 pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
+pub(crate) use census::Census;
 pub(crate) use filter::FilterWith;
 pub use filter::{Filter, ItemFilter, KeepAll, NotHeardFor, OnPanic};
 pub use item_index::{ItemIndex, SearchError};

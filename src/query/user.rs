@@ -55,6 +55,12 @@ impl<'v> UserView<'v> {
         Self { view, id, known, vector: OnceCell::new() }
     }
 
+    /// The user in a state that was published before.
+    pub(super) fn pinned_at(view: &'v View, idx: UserIdx, id: UserId, state: Arc<UserState>) -> Self {
+        let known = Some(Known { idx: Some(idx), state, whose: Whose::Everybody });
+        Self { view, id, known, vector: OnceCell::new() }
+    }
+
     /// The user with more on top of what is known of them.
     pub(super) fn with_facts(
         view: &'v View,
@@ -146,6 +152,16 @@ impl<'v> UserView<'v> {
 
     /// The user's history, in order of when the engine first met each item.
     pub fn history(&self) -> Vec<HistoryEntry> {
+        self.entries(usize::MAX)
+    }
+
+    /// The same without items that came after this view was taken.
+    pub(crate) fn history_in_view(&self) -> Vec<HistoryEntry> {
+        self.entries(self.view.n_items())
+    }
+
+    /// The history of the first `n_items` items.
+    fn entries(&self, n_items: usize) -> Vec<HistoryEntry> {
         let Some(Known { state, .. }) = &self.known else { return Vec::new() };
         let cells = state.history.cells();
         // Before the first sweep there is no moment that all histories are reckoned at: take their own last.
@@ -162,7 +178,7 @@ impl<'v> UserView<'v> {
                 last_seen: cell.last_seen(),
             })
         };
-        cells.iter().filter_map(entry).collect()
+        cells.iter().take_while(|cell| cell.item().index() < n_items).filter_map(entry).collect()
     }
 
     /// What this view of a user pins and the vector it answers with, for tests that check it from outside.
@@ -171,7 +187,8 @@ impl<'v> UserView<'v> {
         self.known.as_ref().and_then(|known| Some((known.idx?, &*known.state, self.vector())))
     }
 
-    fn vector(&self) -> Option<&AlignedVec> {
+    /// The vector that queries of this user are answered with, padded; `None` if they are answered without.
+    pub(crate) fn vector(&self) -> Option<&AlignedVec> {
         let solve = || {
             let Known { idx, state, whose } = self.known.as_ref()?;
             let (generation, items) = (&self.view.generation, &self.view.items.rows);

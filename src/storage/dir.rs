@@ -155,7 +155,7 @@ impl Storage for DirStorage {
 
 /// Makes the entries of a directory survive a power cut. On Windows a directory cannot be opened as a file,
 /// and its entries need no sync.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     if !cfg!(unix) {
         return Ok(());
     }

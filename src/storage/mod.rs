@@ -17,6 +17,7 @@ mod tests;
 mod traits;
 
 pub use dir::DirStorage;
+pub(crate) use dir::sync_directory;
 pub use error::{StorageFailure, StoreError};
 pub(crate) use lock::lock;
 pub use memory::MemoryStorage;
