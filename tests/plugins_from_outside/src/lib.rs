@@ -8,9 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use segue::plugin::{
-    ActionKind, AppendFile, Candidate, Clock, Event, EventError, EventFacts, EventSource, Filter, ItemFilter,
-    ItemRescorer, OnPanic, Pull, ReadFile, Request, Rescorer, Signal, SlatePolicy, SourceBatch, SourceError,
-    SourceWaker, Storage, StorageLock, SweepContext, SweepDecision, SweepPolicy, Timestamp, Weigher,
+    ActionKind, AppendFile, Candidate, Clock, Event, EventError, EventFacts, EventSource, Filter, GateFacts,
+    GateRefusal, ItemFilter, ItemRescorer, Notice, Observer, OnPanic, Pull, ReadFile, Request, Rescorer, Signal,
+    SlatePolicy, SourceBatch, SourceError, SourceWaker, Storage, StorageLock, SweepContext, SweepDecision,
+    SweepGate, SweepPolicy, Timestamp, Weigher,
 };
 
 /// A like is worth five listens, and nothing else counts.
@@ -31,6 +32,32 @@ pub struct EveryTen;
 impl SweepPolicy for EveryTen {
     fn decide(&self, context: &SweepContext) -> SweepDecision {
         if context.events_since >= 10 { SweepDecision::Sweep } else { SweepDecision::Wait }
+    }
+}
+
+/// Publishes what has learned from ten pairs or more.
+#[derive(Debug)]
+pub struct TenPairs;
+
+impl SweepGate for TenPairs {
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        let n_pairs = facts.n_pairs;
+        if n_pairs < 10 {
+            return Err(GateRefusal::Other { reason: format!("{n_pairs} pairs are too few") });
+        }
+        Ok(())
+    }
+}
+
+/// Notes down which generations were published.
+#[derive(Debug, Clone, Default)]
+pub struct Diary(Arc<Mutex<Vec<u64>>>);
+
+impl Observer for Diary {
+    fn observe(&self, notice: &Notice<'_>) {
+        if let Notice::Published(report) = notice {
+            lock(&self.0).push(report.generation.get());
+        }
     }
 }
 
@@ -268,11 +295,13 @@ mod tests {
 
     #[test]
     fn all_of_them_at_work_in_one_engine() {
-        let storage = MapStorage::default();
+        let (storage, diary) = (MapStorage::default(), Diary::default());
         let open = || {
             Engine::builder()
                 .weigher(LikesAlone)
                 .sweep_policy(EveryTen)
+                .sweep_gate(TenPairs)
+                .observer(diary.clone())
                 .filter(NothingHidden)
                 .rescorer(ShortNamesFirst)
                 .slate(Backwards)
@@ -303,6 +332,7 @@ mod tests {
         assert_eq!(list(2), ["cc", "a"]);
         assert!(matches!(engine.health(), Health::Serving { .. }), "{:?}", engine.health());
         assert_eq!(view.user(0_u64).history()[0].last_seen, Noon.now());
+        assert_eq!(lock(&diary.0).first(), Some(&1));
         engine.shutdown(wait).expect("it runs");
         assert!(open().reader().view().user(0_u64).is_known(), "it was stored");
     }
