@@ -40,7 +40,7 @@
 //!   may be replaced.
 //!
 //! More in [`docs`]: the [architecture](docs::architecture) with what is always true,
-//! [concurrency](docs::concurrency), [durability](docs::durability), the [numerics](docs::numerics), a
+//! [concurrency](docs::concurrency), [durability](docs::durability), [operations](docs::operations), the [numerics](docs::numerics), a
 //! [glossary](docs::glossary).
 //!
 //! # Durability
@@ -118,9 +118,10 @@ pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
 pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
-    LiveSettings, LookAway, ManualEngine, Notice, Observer, Past, PrivateSession, PrivateSessionError,
-    RecoveryReport, RetuneError, SendError, SettingChange, SettingError, ShutdownError, ShutdownReport,
-    SourceStats, Stats, SweepHandle, TrySendError, journaled_events,
+    LiveSettings, LookAway, ManualEngine, MemoryStats, Notice, Observer, Past, PrivateSession,
+    PrivateSessionError, RecoveryReport, RetuneError, SendError, SettingChange, SettingError, ShutdownError,
+    ShutdownReport, SourceStats, StageLatencies, Stats, SweepHandle, SweepProgress, TrySendError,
+    journaled_events,
 };
 #[cfg(feature = "reload")]
 pub use engine::{ReloadError, SettingsFile, SettingsFileError};

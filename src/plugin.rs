@@ -2,7 +2,8 @@
 //!
 //! The engine acts, plug-ins decide. Each is a small trait: borrowed facts in, a value out, with a default beside it and one
 //! that does nothing. A panic in one is caught, what takes too long is counted, nonsense is done without, and
-//! [`health`](crate::Engine::health) names the seam; none of it ends a thread of the engine.
+//! [`health`](crate::Engine::health) names the seam; none of it ends a thread of the engine. How long each may take stands in
+//! [`docs::operations`](crate::docs::operations).
 //!
 //! | seam | decides | default | does nothing | asked on |
 //! |---|---|---|---|---|
@@ -35,7 +36,7 @@
 //! ```
 
 pub use crate::engine::{LookAway, Notice, Observer};
-pub use crate::guard::{Incident, PluginStats};
+pub use crate::guard::{Incident, LatencySummary, PluginStats};
 #[cfg(feature = "spool")]
 pub use crate::ingest::{AfterReading, SpoolDir};
 pub use crate::ingest::{

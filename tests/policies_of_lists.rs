@@ -140,7 +140,7 @@ fn a_rescorer_orders_the_list_and_nonsense_of_its_is_done_without() {
         panic!("{health:?}")
     };
     assert_eq!(incident, Incident::Nonsense { what: "a score of NaN".to_owned() });
-    let stats = engine.stats().query_plugins;
+    let stats = engine.stats().plugins;
     assert!(stats.iter().any(|stats| stats.seam == "rescorer" && stats.nonsense == 1 && stats.calls == 1));
 }
 
@@ -260,7 +260,7 @@ fn places_that_are_none_are_left_out_of_a_slate() {
     let engine = open(builder().slate(Nonsense));
     let model: Vec<u64> = all(&engine).into_iter().map(|(item, _)| item).collect();
     assert_eq!(numbers(&list(&engine, 3)), [model[1], model[0], model[2]]);
-    let stats = engine.stats().query_plugins;
+    let stats = engine.stats().plugins;
     assert!(stats.iter().any(|stats| stats.seam == "slate policy" && stats.nonsense == 2));
 }
 

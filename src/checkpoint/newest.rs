@@ -30,7 +30,7 @@ pub(crate) fn newest(storage: &dyn Storage, limits: &Limits, path: SimdPath) -> 
             }
             // One that does not even start as ours do has our name all the same.
             Err(error @ (StoreError::Damaged { .. } | StoreError::Foreign { .. })) => {
-                tracing::error!(file.name, %error, "a checkpoint is passed over");
+                tracing::error!(target: "segue::recovery", file = file.name, %error, "a checkpoint is passed over");
                 found.skipped.push((file.name, error.to_string()));
                 found.damage.get_or_insert(error);
             }

@@ -70,6 +70,7 @@ pub(crate) fn read(
         last_freeze: head.last_freeze,
         norm_of_model: head.norm_of_model,
         n_state_bytes: users.n_state_bytes,
+        n_vector_bytes: users.n_vector_bytes,
         by_item,
         running,
         items_to_fold,
@@ -174,12 +175,20 @@ struct UsersReader<'a> {
     n_listeners: Vec<u32>,
     counts: UserCounts,
     n_state_bytes: u64,
+    n_vector_bytes: u64,
 }
 
 impl<'a> UsersReader<'a> {
     fn new(shared: &'a Shared, context: UserContext<'a>) -> Self {
         let n_listeners = vec![0; context.n_items as usize];
-        Self { shared, context, n_listeners, counts: UserCounts::default(), n_state_bytes: 0 }
+        Self {
+            shared,
+            context,
+            n_listeners,
+            counts: UserCounts::default(),
+            n_state_bytes: 0,
+            n_vector_bytes: 0,
+        }
     }
 
     fn read(mut self, sections: &mut SectionReader, n_all: u32) -> Result<Self, StoreError> {
@@ -200,6 +209,7 @@ impl<'a> UsersReader<'a> {
                 self.n_listeners[cell.item().index()] += 1;
             }
             self.n_state_bytes += state.n_bytes() as u64;
+            self.n_vector_bytes += state.n_vector_bytes() as u64;
             drop(self.shared.slot(user).replace(Arc::new(state)));
         }
         Ok(())

@@ -96,4 +96,6 @@ pub(crate) struct Restored {
     pub(crate) source_offsets: BTreeMap<String, u64>,
     /// Σ of [`UserState::n_bytes`].
     pub(crate) n_state_bytes: u64,
+    /// Those of them that vectors take.
+    pub(crate) n_vector_bytes: u64,
 }

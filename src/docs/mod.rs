@@ -15,6 +15,9 @@ pub mod durability {}
 #[doc = include_str!("settings.md")]
 pub mod settings {}
 
+#[doc = include_str!("operations.md")]
+pub mod operations {}
+
 #[doc = include_str!("formats.md")]
 pub mod formats {}
 

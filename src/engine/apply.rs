@@ -1,9 +1,10 @@
 //! Events into histories.
 
+use std::time::Instant;
+
 use super::builder::CatalogueMode;
 use super::queue::RowsAtSending;
 use super::writer::Writer;
-use crate::guard::fenced;
 use crate::ingest::{EventFacts, Interaction};
 use crate::journal::Record;
 use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
@@ -41,6 +42,9 @@ impl Writer {
         solve: Solve,
         step: Option<(&str, u64)>,
     ) -> Outcome {
+        if self.events_in_batch == 0 {
+            self.lap = Instant::now();
+        }
         if let Err(refusal) = self.check_writable() {
             return self.refuse(refusal);
         }
@@ -200,10 +204,7 @@ impl Writer {
 
     fn weigh(&self, interaction: &Interaction, kind: &ActionKind) -> Result<Signal, Refusal> {
         let facts = EventFacts::new(interaction.event(), kind, interaction.at());
-        fenced(|| self.weigher.weigh(&facts)).map_err(|message| {
-            self.meters.plugin_panicked("weigher", message);
-            Refusal::WeigherPanicked
-        })
+        self.watches.weigher.call_often(|| self.weigher.weigh(&facts)).ok_or(Refusal::WeigherPanicked)
     }
 
     /// Keeps the by-item index in step with a history.
@@ -286,8 +287,12 @@ impl Writer {
 
     /// Bytes of an item's id and vector.
     pub(super) fn n_bytes_of_item(&self, len_bytes: usize) -> u64 {
-        let row_bytes = self.generation.items.load().rows.stride() * size_of::<f32>();
-        n_bytes_of_id(len_bytes) + row_bytes as u64
+        n_bytes_of_id(len_bytes) + self.n_bytes_of_item_row()
+    }
+
+    /// Bytes of an item's vector.
+    pub(super) fn n_bytes_of_item_row(&self) -> u64 {
+        (self.generation.items.load().rows.stride() * size_of::<f32>()) as u64
     }
 
     pub(super) fn user_limits(&self) -> UserLimits {

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::handle::Engine;
 use super::manual::ManualEngine;
+use super::meters::Watches;
 use super::observer::{Notice, ObserveWith, Observer, WatchedObserver};
 use super::open::{self, Opening};
 use super::past::{self, Past};
@@ -19,14 +20,14 @@ use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
-use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
+use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WatchedClock, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
 use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
-use crate::storage::{DirStorage, Storage, StorageFailure, StoreError};
+use crate::storage::{DirStorage, Storage, StorageFailure, StoreError, WatchedStorage};
 use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
 use crate::types::{Clock, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
 
@@ -118,7 +119,7 @@ pub(super) struct Settings {
     pub(super) learning: LearningSettings,
     pub(super) limits: Limits,
     pub(super) catalogue: CatalogueMode,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) clock: WatchedClock,
     pub(super) path: SimdPath,
     pub(super) first_sweeps: usize,
     pub(super) warm_sweeps: usize,
@@ -137,6 +138,7 @@ pub(super) struct Policies {
     /// For what somebody waits for: batches of queries, and a hand with batches of fold-ins.
     pub(super) helpers: Arc<ThreadPool>,
     pub(super) queries: Arc<QueryPolicies>,
+    pub(super) watches: Watches,
 }
 
 /// Collects the settings of an engine; [`open`](Self::open) checks them.
@@ -151,6 +153,7 @@ pub struct EngineBuilder {
     settings_file: Option<PathBuf>,
     queries: QueryPolicies,
     sources: Vec<Box<dyn EventSource>>,
+    watches: Watches,
     clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
@@ -171,6 +174,7 @@ pub struct EngineBuilder {
 
 impl Default for EngineBuilder {
     fn default() -> Self {
+        let watches = Watches::default();
         Self {
             als: AlsParams::default(),
             weigher: Arc::new(MusicWeigher),
@@ -179,7 +183,8 @@ impl Default for EngineBuilder {
             observer: WatchedObserver::default(),
             #[cfg(feature = "reload")]
             settings_file: None,
-            queries: QueryPolicies::default(),
+            queries: QueryPolicies { watches: watches.queries.clone(), ..QueryPolicies::default() },
+            watches,
             sources: Vec::new(),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
@@ -553,7 +558,11 @@ impl EngineBuilder {
     }
 
     fn admission(&self) -> Admission {
-        Admission::new(Arc::clone(&self.clock), self.max_ahead)
+        Admission::new(self.watched_clock(), self.max_ahead, Arc::clone(&self.watches.invalid))
+    }
+
+    fn watched_clock(&self) -> WatchedClock {
+        WatchedClock::new(Arc::clone(&self.clock), Arc::clone(&self.watches.queries.clock))
     }
 
     fn writer(mut self, sync_on: SyncOn) -> Result<Writer, BuildError> {
@@ -562,7 +571,9 @@ impl EngineBuilder {
         let (settings, policies) = self.checked()?;
         match store {
             None => Ok(Writer::new(settings, policies)),
-            Some(store) => {
+            Some(StoreSettings { storage, durability }) => {
+                let storage = Arc::new(WatchedStorage::new(storage, Arc::clone(&policies.watches.storage)));
+                let store = StoreSettings { storage, durability };
                 open::open(settings, policies, Opening { store, every, keep_journal, segment_bytes, sync_on })
             }
         }
@@ -585,6 +596,7 @@ impl EngineBuilder {
                 return Err(BuildError::Limit { name });
             }
         }
+        let clock = self.watched_clock();
         let (pool, helpers) = match self.pool {
             Some(pool) => (Arc::clone(&pool), pool),
             None => own_pools(self.threads)?,
@@ -599,13 +611,18 @@ impl EngineBuilder {
             },
             limits: self.limits,
             catalogue: self.catalogue,
-            clock: self.clock,
+            clock,
             path: self.path,
             first_sweeps,
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        let queries = Arc::new(QueryPolicies { clock: Arc::clone(&settings.clock), ..self.queries });
+        let queries = Arc::new(QueryPolicies { clock: self.clock, ..self.queries });
+        let watches = Watches {
+            gate: Some(Arc::clone(&self.gate.watch)),
+            observer: Some(Arc::clone(&self.observer.watch)),
+            ..self.watches
+        };
         let policies = Policies {
             weigher: self.weigher,
             sweep_policy: self.policy,
@@ -614,6 +631,7 @@ impl EngineBuilder {
             pool,
             helpers,
             queries,
+            watches,
         };
         Ok((settings, policies))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::open::new_store_id;
 use super::writer::Writer;
@@ -95,6 +95,7 @@ impl Writer {
             return Err(failure.clone().into());
         }
         debug_assert!(self.may_checkpoint(), "whoever begins one has asked");
+        let began = Instant::now();
         self.log(|| Record::Settled);
         self.settle();
         let now = self.now();
@@ -135,6 +136,7 @@ impl Writer {
             actions: self.actions.clone(),
             source_offsets: self.source_offsets.clone(),
         };
+        self.meters.stages.freeze.record(began.elapsed());
         Ok(CheckpointJob { snapshot, cancelled, target })
     }
 
@@ -226,6 +228,16 @@ impl Writer {
 impl CheckpointJob {
     /// Writes the checkpoint, then removes what it makes superfluous. Blocks for as long as the storage does.
     pub(super) fn run(self) -> Result<CheckpointReport, CheckpointError> {
+        let is_backup = matches!(self.target, Target::Backup(_));
+        let span = tracing::info_span!(
+            target: "segue::checkpoint",
+            "checkpoint",
+            seq = self.snapshot.seq.get(),
+            n_users = self.snapshot.n_users,
+            n_items = self.snapshot.n_items,
+            is_backup
+        );
+        let _entered = span.entered();
         match &self.target {
             Target::Backup(storage) => {
                 let _lock = crate::storage::lock(&**storage)?;

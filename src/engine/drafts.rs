@@ -28,6 +28,8 @@ pub(super) struct Drafts {
     /// States that nobody uses any more, for the memory they have: giving it back and asking for it anew takes as long as
     /// copying a history does.
     spare: Vec<UserState>,
+    /// Bytes of these, near enough.
+    n_spare_bytes: usize,
     /// How many of them the next batch is likely to need.
     n_wanted: usize,
 }
@@ -46,7 +48,11 @@ impl Drafts {
     pub(super) fn edit(&mut self, user: UserIdx, shared: &Shared, solve: Solve) -> &mut UserState {
         let at = *self.position.entry(user).or_insert_with(|| {
             let published = shared.user(user);
-            let draft = |state: Arc<UserState>| state.draft_in(self.spare.pop().unwrap_or_default());
+            let draft = |state: Arc<UserState>| {
+                let spare = self.spare.pop();
+                self.n_spare_bytes -= spare.as_ref().map_or(0, UserState::n_bytes);
+                state.draft_in(spare.unwrap_or_default())
+            };
             let state = published.map(draft).unwrap_or_default();
             self.states.push(Draft { user, state, solve });
             self.states.len() - 1
@@ -68,13 +74,20 @@ impl Drafts {
             && old.n_bytes() <= MAX_SPARE_BYTES
             && let Some(state) = Arc::into_inner(old)
         {
+            self.n_spare_bytes += state.n_bytes();
             self.spare.push(state);
         }
+    }
+
+    /// Bytes of what is kept for more drafts.
+    pub(super) fn n_spare_bytes(&self) -> u64 {
+        self.n_spare_bytes as u64
     }
 
     /// Gives back the memory that is kept for more drafts.
     pub(super) fn free_spare(&mut self) {
         self.spare = Vec::new();
+        self.n_spare_bytes = 0;
     }
 
     pub(super) fn take(&mut self) -> Vec<Draft> {
@@ -83,7 +96,9 @@ impl Drafts {
         }
         self.position.clear();
         self.n_wanted = MAX_SPARE.min(2 * self.states.len());
-        self.spare.truncate(self.n_wanted);
+        for superfluous in self.spare.drain(self.n_wanted.min(self.spare.len())..) {
+            self.n_spare_bytes -= superfluous.n_bytes();
+        }
         std::mem::take(&mut self.states)
     }
 }

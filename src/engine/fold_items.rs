@@ -1,6 +1,7 @@
 //! New and grown items into published vectors, a batch at a time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
@@ -45,7 +46,9 @@ impl Writer {
         }
         self.log(|| Record::ItemPart);
         if self.write_marks().is_ok() {
+            let began = Instant::now();
             self.perform_item_part();
+            self.meters.stages.item_fold.record(began.elapsed());
         }
         !self.items_to_fold.is_empty()
     }

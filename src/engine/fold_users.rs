@@ -1,6 +1,7 @@
 //! Histories into published vectors.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::drafts::Draft;
 use super::writer::Writer;
@@ -24,9 +25,19 @@ impl Writer {
     pub(super) fn publish(&mut self) -> Result<(), StorageFailure> {
         // INVARIANT: in the journal first. What nobody can see yet may still be lost.
         let n_events = std::mem::take(&mut self.events_in_batch);
+        let _entered = tracing::trace_span!(target: "segue::publish", "publish", n_events).entered();
+        if n_events > 0 {
+            self.end_lap(|stages| &stages.apply);
+        }
         self.commit()?;
+        if n_events > 0 && self.journal.is_some() {
+            self.end_lap(|stages| &stages.journal);
+        }
         self.meters.applied.add(n_events);
         self.show();
+        if n_events > 0 {
+            self.end_lap(|stages| &stages.publish);
+        }
         Ok(())
     }
 
@@ -64,6 +75,7 @@ impl Writer {
             .filter_map(|user| Some((user, self.shared.user(user).filter(|state| is_stale(state))?)))
             .map(|(user, state)| (user, state.without_vector()))
             .collect();
+        self.lap = Instant::now();
         self.fold_and_store(stale);
         !self.to_refold.is_empty()
     }
@@ -74,6 +86,7 @@ impl Writer {
             .iter()
             .filter_map(|&user| self.shared.user(user).map(|state| (user, state.without_vector())))
             .collect();
+        self.lap = Instant::now();
         self.fold_and_store(states);
     }
 
@@ -91,6 +104,7 @@ impl Writer {
             } else {
                 states = self.fold_with_crew(states, items);
             }
+            self.end_lap(|stages| &stages.fold_in);
         }
         let users: Vec<UserIdx> = states.iter().map(|&(user, _)| user).collect();
         for (at, (user, state)) in states.into_iter().enumerate() {
@@ -135,6 +149,8 @@ impl Writer {
     fn store(&mut self, user: UserIdx, mut state: UserState) {
         state.shrink();
         self.n_bytes += state.n_bytes() as u64;
+        self.n_state_bytes += state.n_bytes() as u64;
+        self.n_vector_bytes += state.n_vector_bytes() as u64;
         self.replace_state(user, Some(Arc::new(state)));
     }
 
@@ -148,7 +164,11 @@ impl Writer {
             Some(freeze) => freeze.replace(user.get(), slot, state),
             None => slot.replace(state),
         };
-        self.n_bytes -= old.as_ref().map_or(0, |old| old.n_bytes() as u64);
+        if let Some(old) = &old {
+            self.n_bytes -= old.n_bytes() as u64;
+            self.n_state_bytes -= old.n_bytes() as u64;
+            self.n_vector_bytes -= old.n_vector_bytes() as u64;
+        }
         if is_first
             && let (Some(gramians), Some(old)) = (&mut self.gramians, &old)
             && let Some(before) = self.generation.vector_at_hand(user, old)

@@ -241,6 +241,7 @@ impl Engine {
             stopped.clone(),
             writer.journal_state(),
             Arc::clone(&writer.shared),
+            Arc::clone(&writer.watches.handed_back),
         );
         let drain_until = Arc::new(Mutex::new(None));
         let (reader, shared, meters) =
@@ -496,7 +497,12 @@ impl Engine {
 
     /// Counts, latencies and sizes.
     pub fn stats(&self) -> Stats {
-        self.meters.stats_with(&self.shared, self.sender.queue_len())
+        self.meters.stats_with(&self.shared, self.sender.queue_state())
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// Works off the queue for at most `deadline`, stops the threads, and says what was left. Senders get

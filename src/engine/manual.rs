@@ -8,7 +8,7 @@ use super::change::HostChange;
 use super::checkpoints::CheckpointJob;
 use super::handle::{EngineError, checked_items};
 use super::import::{CHUNK, ImportReport};
-use super::meters::{Health, Stats};
+use super::meters::{Health, QueueState, Stats};
 use super::queue::RowsAtSending;
 use super::session::PrivateSession;
 use super::sources::{Driver, MAX_STEPS, NamedSource, Sink, SourcePart, Then};
@@ -219,7 +219,7 @@ impl ManualEngine {
         let is_kept = self.writer.publish().and_then(|()| self.writer.sync_if_due()).is_ok();
         for mut outcome in outcomes.drain(..) {
             if !is_kept {
-                outcome.take_back();
+                self.writer.take_back(std::slice::from_mut(&mut outcome));
             }
             report.count(outcome);
         }
@@ -273,8 +273,8 @@ impl ManualEngine {
 
     /// Counts and sizes.
     pub fn stats(&self) -> Stats {
-        self.writer.meters.set_bytes(self.writer.n_bytes);
-        self.writer.meters.stats_with(&self.writer.shared, 0)
+        self.writer.tell_bytes();
+        self.writer.meters.stats_with(&self.writer.shared, QueueState::default())
     }
 }
 

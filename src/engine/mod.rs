@@ -17,6 +17,7 @@ mod import;
 mod journaled;
 mod log;
 mod manual;
+mod memory;
 mod meters;
 mod observer;
 mod open;
@@ -29,6 +30,8 @@ mod settings;
 mod sources;
 mod store;
 mod sweep;
+#[cfg(feature = "metrics")]
+mod telemetry;
 mod worker;
 mod writer;
 
@@ -39,7 +42,7 @@ pub use handle::{
 pub use import::ImportReport;
 pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 pub use manual::ManualEngine;
-pub use meters::{Degradation, Health, Stats};
+pub use meters::{Degradation, Health, MemoryStats, StageLatencies, Stats, SweepProgress};
 pub use observer::{LookAway, Notice, Observer};
 pub use open::RecoveryReport;
 pub use past::Past;

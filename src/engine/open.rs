@@ -52,6 +52,7 @@ pub(super) struct Opening {
 /// Opens the store, or begins one that is empty. What is refused is left as it was.
 pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writer, BuildError> {
     let began = Instant::now();
+    let _entered = tracing::info_span!(target: "segue::recovery", "recovery").entered();
     let storage = Arc::clone(&opening.store.storage);
     let lock = storage::lock(&*storage)?;
     let asked = settings.learning.clone();

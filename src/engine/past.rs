@@ -117,7 +117,7 @@ fn find_start(settings: &Settings, storage: &dyn Storage, time: Timestamp) -> Re
             Ok(Ok(restored)) => return Ok(Start::Checkpoint(Box::new(restored))),
             Ok(Err(taken_at)) => earliest = Some(taken_at),
             Err(error @ (StoreError::Damaged { .. } | StoreError::Foreign { .. })) => {
-                tracing::error!(file.name, %error, "a checkpoint is passed over");
+                tracing::error!(target: "segue::recovery", file = file.name, %error, "a checkpoint is passed over");
                 damage.get_or_insert(error);
             }
             Err(error) => return Err(error.into()),

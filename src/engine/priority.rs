@@ -11,7 +11,7 @@ pub(super) fn step_back() {
     if let Ok(niceness) = rustix::process::getpriority_process(thread)
         && let Err(error) = rustix::process::setpriority_process(thread, (niceness + STEPS).min(19))
     {
-        tracing::debug!(%error, "the pool runs at the priority of everybody");
+        tracing::debug!(target: "segue::engine", %error, "the pool runs at the priority of everybody");
     }
 }
 

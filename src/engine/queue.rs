@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::change::HostChange;
 use super::handle::EngineError;
+use super::meters::{HandedBack, QueueState};
 use super::settings::{LiveSettings, RetuneError, SettingChange};
 use super::sources::SourcePart;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
@@ -99,11 +100,12 @@ pub(super) fn bounded(
     stopped: channel::Receiver<Infallible>,
     journal: JournalState,
     shared: Arc<Shared>,
+    handed_back: Arc<HandedBack>,
 ) -> (EventSender, Reading) {
     let (queue, receiver) = channel::bounded(capacity);
     let putting = Arc::new(AtomicUsize::new(0));
     let reading = Reading { queue: receiver, putting: Arc::clone(&putting) };
-    (EventSender { queue, putting, stopped, journal, admission, shared }, reading)
+    (EventSender { queue, putting, stopped, journal, admission, shared, handed_back }, reading)
 }
 
 /// What a sender knows of the journal; nothing, in an engine that lives in memory alone.
@@ -177,6 +179,7 @@ pub struct EventSender {
     journal: JournalState,
     admission: Admission,
     shared: Arc<Shared>,
+    handed_back: Arc<HandedBack>,
 }
 
 /// Why [`EventSender::send`] did not take an event. It is handed back.
@@ -314,6 +317,13 @@ impl EventSender {
         self.queue.len()
     }
 
+    pub(super) fn queue_state(&self) -> QueueState {
+        let capacity = self.queue.capacity().unwrap_or_default();
+        // A place has a number beside what is in it.
+        let place = size_of::<Queued>() + size_of::<usize>();
+        QueueState { len: self.queue.len(), capacity, n_bytes: (capacity * place) as u64 }
+    }
+
     /// Its other end is gone once the engine stops.
     pub(super) fn stopped(&self) -> &channel::Receiver<Infallible> {
         &self.stopped
@@ -342,7 +352,7 @@ impl EventSender {
 
     fn send_with(&self, event: Event, receipt: Option<Completer>) -> Result<(), SendError> {
         let queued = self.queued(event, receipt)?;
-        self.put(queued, Wait::UntilThereIsRoom).map_err(|not_queued| match not_queued {
+        self.put(queued, Wait::UntilThereIsRoom).map_err(|not_queued| match self.count(not_queued) {
             NotQueued::Full(queued) | NotQueued::Stopped(queued) => SendError::Stopped(event_of(queued)),
             NotQueued::ReadOnly(queued) => SendError::ReadOnly(event_of(queued)),
         })
@@ -350,11 +360,23 @@ impl EventSender {
 
     fn try_send_with(&self, event: Event, wait: Wait) -> Result<(), TrySendError> {
         let queued = self.queued(event, None)?;
-        self.put(queued, wait).map_err(|not_queued| match not_queued {
+        self.put(queued, wait).map_err(|not_queued| match self.count(not_queued) {
             NotQueued::Full(queued) => TrySendError::Full(event_of(queued)),
             NotQueued::Stopped(queued) => TrySendError::Stopped(event_of(queued)),
             NotQueued::ReadOnly(queued) => TrySendError::ReadOnly(event_of(queued)),
         })
+    }
+
+    /// Counts an event that is handed back.
+    fn count(&self, not_queued: NotQueued) -> NotQueued {
+        let HandedBack { queue_full, stopped, read_only } = &*self.handed_back;
+        let counter = match &not_queued {
+            NotQueued::Full(_) => queue_full,
+            NotQueued::Stopped(_) => stopped,
+            NotQueued::ReadOnly(_) => read_only,
+        };
+        counter.add(1);
+        not_queued
     }
 
     /// Puts something into the queue, unless the engine is stopping: what came in then would keep a

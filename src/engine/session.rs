@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::meters::Meters;
-use crate::guard::fenced;
+use crate::guard::Watch;
 use crate::ingest::{Admission, EventFacts, InvalidEvent, Weigher};
 use crate::query::{FactOf, UserView, View};
 use crate::types::{Action, ActionKind, Event, UserId};
@@ -16,7 +15,7 @@ use crate::types::{Action, ActionKind, Event, UserId};
 pub(super) struct SessionMaker {
     pub(super) admission: Admission,
     pub(super) weigher: Arc<dyn Weigher>,
-    pub(super) meters: Arc<Meters>,
+    pub(super) watch: Arc<Watch>,
     pub(super) max_history: usize,
 }
 
@@ -124,12 +123,8 @@ impl PrivateSession {
         match interaction.event().action() {
             Action::Do(kind) => {
                 let facts = EventFacts::new(interaction.event(), kind, interaction.at());
-                let signal = match fenced(|| self.maker.weigher.weigh(&facts)) {
-                    Ok(signal) => signal,
-                    Err(message) => {
-                        self.maker.meters.plugin_panicked("weigher", message);
-                        return Err(PrivateSessionError::WeigherPanicked(interaction.into_event()));
-                    }
+                let Some(signal) = self.maker.watch.call_often(|| self.maker.weigher.weigh(&facts)) else {
+                    return Err(PrivateSessionError::WeigherPanicked(interaction.into_event()));
                 };
                 let item = interaction.event().item().clone();
                 let fact = FactOf { item, at: interaction.at(), signal, day_part: interaction.day_part() };

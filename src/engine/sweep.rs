@@ -7,7 +7,6 @@ use std::time::Instant;
 use super::gramians::Gramians;
 use super::observer::Notice;
 use super::writer::{Training, Writer};
-use crate::guard::fenced;
 use crate::journal::Record;
 use crate::model::{Generation, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
@@ -37,23 +36,22 @@ impl Writer {
             time_since: self.last_freeze.map(|(_, at)| now.saturating_since(at)),
             gramian_moved: self.gramians.as_ref().map_or(0.0, Gramians::items_moved),
         };
-        let decision = fenced(|| self.policy.decide(&context)).unwrap_or_else(|message| {
-            self.meters.plugin_panicked("sweep policy", message);
-            SweepDecision::Wait
-        });
-        decision == SweepDecision::Sweep
+        self.watches.sweep_policy.call(|| self.policy.decide(&context)) == Some(SweepDecision::Sweep)
     }
 
     /// Freezes the input of a sweep. The job runs elsewhere; the writer goes on.
     pub(super) fn begin_sweep(&mut self) -> Job {
+        let began = Instant::now();
         let now = self.now();
         // One event from a clock that is ahead must not make everything before it look old.
         let as_of = self.stream_time.min(now);
         let has_model = self.generation.users.is_some();
         let n_sweeps = if has_model { self.settings.warm_sweeps } else { self.settings.first_sweeps };
         self.log(|| Record::Freeze { as_of, at: now, n_sweeps: u32::try_from(n_sweeps).unwrap_or(u32::MAX) });
-        self.meters.set_sweeping(true);
-        self.perform_freeze(as_of, now, n_sweeps)
+        let job = self.perform_freeze(as_of, now, n_sweeps);
+        self.meters.sweep_began(Arc::clone(&job.done), n_sweeps);
+        self.meters.stages.freeze.record(began.elapsed());
+        job
     }
 
     pub(super) fn perform_freeze(&mut self, as_of: Timestamp, now: Timestamp, n_sweeps: usize) -> Job {
@@ -80,6 +78,7 @@ impl Writer {
             gate: Arc::clone(&self.gate),
             confidences: self.by_item.confidences(),
             cancel,
+            done: Arc::default(),
             began: Instant::now(),
         }
     }
@@ -89,7 +88,7 @@ impl Writer {
         &mut self,
         result: Result<Candidate, TrainingError>,
     ) -> Result<SweepReport, TrainingError> {
-        self.meters.set_sweeping(false);
+        self.meters.sweep_ended();
         match result {
             // What the journal cannot say has happened must not happen.
             Ok(candidate) => {
@@ -99,7 +98,9 @@ impl Writer {
                     self.give_up_sweep();
                     return Err(TrainingError::ReadOnly(failure));
                 }
+                let began = Instant::now();
                 let report = self.perform_publication(candidate);
+                self.meters.stages.swap.record(began.elapsed());
                 self.meters.sweep_published(&report);
                 self.observer.tell(&Notice::Published(&report));
                 self.worked(report.duration);

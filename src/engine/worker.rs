@@ -111,7 +111,7 @@ impl Worker {
             let stop = self.stop.clone();
             select! {
                 recv(self.reading.queue) -> first => if let Ok(first) = first {
-                    self.at_work(|worker| worker.take_batch(first));
+                    let _ended = self.at_work(|worker| worker.take_batch(first));
                 },
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
                 recv(self.checkpoints) -> result => if let Ok(result) = result { self.end_checkpoint(result) },
@@ -122,16 +122,21 @@ impl Worker {
                     self.writer.drafts.free_spare();
                 }
             }
-            self.at_work(Self::tick);
+            let ended = self.at_work(Self::tick);
+            if self.reading.queue.is_empty() {
+                self.writer.meters.was_idle(ended);
+            }
         }
         self.finish()
     }
 
-    /// Does something and takes note of how long it took.
-    fn at_work(&mut self, work: impl FnOnce(&mut Self)) {
+    /// Does something and takes note of how long it took; gives the moment at which it ended.
+    fn at_work(&mut self, work: impl FnOnce(&mut Self)) -> Instant {
         let began = Instant::now();
         work(self);
-        self.writer.worked(began.elapsed());
+        let ended = Instant::now();
+        self.writer.worked(ended.saturating_duration_since(began));
+        ended
     }
 
     /// How long to wait for an event before looking after other things.
@@ -155,6 +160,7 @@ impl Worker {
                     self.events_since_tick += 1;
                     if self.batch.is_empty() {
                         self.batch_began = Instant::now();
+                        self.writer.meters.batch_began(self.batch_began, sent_at);
                     }
                     let outcome = self.writer.apply(&interaction, rows, Solve::Now);
                     self.batch.push((sent_at, receipt, outcome));
@@ -168,7 +174,7 @@ impl Worker {
                         .map(|one| self.writer.apply(one, RowsAtSending::default(), Solve::OnRead))
                         .collect();
                     if self.writer.publish().is_err() {
-                        outcomes.iter_mut().for_each(Outcome::take_back);
+                        self.writer.take_back(&mut outcomes);
                     }
                     // Whoever imports may have gone away; what was learned stays.
                     let _ = done.send(outcomes);
@@ -262,9 +268,12 @@ impl Worker {
     fn publish(&mut self) {
         let published = self.writer.publish();
         let now = Instant::now();
+        if let Some(&(sent_at, ..)) = self.batch.last() {
+            self.writer.meters.batch_ended(sent_at);
+        }
         for (sent_at, receipt, mut outcome) in self.batch.drain(..) {
             if published.is_err() {
-                outcome.take_back();
+                self.writer.take_back(std::slice::from_mut(&mut outcome));
             }
             if matches!(outcome, Outcome::Applied(_)) {
                 self.writer.meters.visible_after(now.saturating_duration_since(sent_at));
@@ -310,8 +319,8 @@ impl Worker {
             self.waiting.append(&mut self.next_waiting);
             self.begin_sweep();
         }
-        self.writer.meters.set_bytes(self.writer.n_bytes);
         self.writer.free_retired();
+        self.writer.tell_bytes();
     }
 
     fn begin_sweep(&mut self) {
@@ -414,7 +423,7 @@ impl Worker {
                 | Queued::Sweep { .. } => 0,
             };
         }
-        self.writer.meters.set_bytes(self.writer.n_bytes);
+        self.writer.tell_bytes();
         let durable = self.writer.close();
         self.writer.meters.stopped();
         ShutdownReport {

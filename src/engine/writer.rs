@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use rayon::ThreadPool;
 
@@ -12,7 +13,7 @@ use super::checkpoints::Checkpointing;
 use super::crew::Crew;
 use super::drafts::Drafts;
 use super::gramians::Gramians;
-use super::meters::Meters;
+use super::meters::{Meters, Stages, Watches};
 use super::observer::WatchedObserver;
 use super::open::RecoveryReport;
 use super::queue::JournalState;
@@ -20,7 +21,7 @@ use super::session::SessionMaker;
 use super::settings::LiveSettings;
 use super::store::Store;
 use crate::checkpoint::Restored;
-use crate::guard::fenced;
+use crate::guard::LatencyHistogram;
 use crate::ingest::{Admission, Weigher};
 use crate::journal::Journal;
 use crate::model::{
@@ -46,6 +47,7 @@ pub(super) struct Writer {
     pub(super) settings: Settings,
     pub(super) shared: Arc<Shared>,
     pub(super) meters: Arc<Meters>,
+    pub(super) watches: Watches,
     pub(super) pool: Arc<ThreadPool>,
     pub(super) helpers: Arc<ThreadPool>,
     pub(super) crew: Crew,
@@ -67,9 +69,12 @@ pub(super) struct Writer {
     pub(super) seq: EventSeq,
     /// The latest time stamp of any event: what decay is reckoned at, so that no clock is needed.
     pub(super) stream_time: Timestamp,
-    /// What the clock showed last.
-    pub(super) last_now: Timestamp,
     pub(super) n_bytes: u64,
+    /// The bytes of published states among them, and those of the vectors among these.
+    pub(super) n_state_bytes: u64,
+    pub(super) n_vector_bytes: u64,
+    /// When the stage began that is under way.
+    pub(super) lap: Instant,
     pub(super) dedupe: DedupeWindow,
     pub(super) actions: ActionNames,
     pub(super) by_item: ByItem,
@@ -127,7 +132,7 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, gate, observer, pool, helpers, queries } = policies;
+        let Policies { weigher, sweep_policy, gate, observer, pool, helpers, queries, watches } = policies;
         let live = LiveSettings::of(&settings, &*sweep_policy, &gate);
         let shared = Arc::new(Shared::new(
             &settings.limits,
@@ -137,13 +142,16 @@ impl Writer {
         Self {
             generation: shared.current.load(),
             dedupe: DedupeWindow::new(settings.learning.dedupe_window),
-            meters: Arc::new(Meters::watching(queries.watches.clone(), Arc::clone(&gate.watch))),
+            meters: Arc::new(Meters::watching(watches.clone())),
+            watches,
             retired: Vec::new(),
             gramians: None,
             seq: EventSeq::ZERO,
             stream_time: Timestamp::from_unix_ms(i64::MIN),
-            last_now: Timestamp::default(),
             n_bytes: 0,
+            n_state_bytes: 0,
+            n_vector_bytes: 0,
+            lap: Instant::now(),
             actions: ActionNames::default(),
             by_item: ByItem::default(),
             drafts: Drafts::default(),
@@ -209,18 +217,17 @@ impl Writer {
         writer.settings.learning = restored.settings;
         writer.items_stale = true;
         writer.n_bytes = restored.n_state_bytes + writer.n_bytes_of_ids();
+        writer.n_state_bytes = restored.n_state_bytes;
+        writer.n_vector_bytes = restored.n_vector_bytes;
         writer
     }
 
     /// Ends the opening of a store: what was replayed does not count.
     pub(super) fn recovered(&mut self, report: RecoveryReport) {
         self.show_settings();
-        self.meters = Arc::new(Meters::after(
-            report,
-            self.generation.id,
-            self.query_policies.watches.clone(),
-            Arc::clone(&self.gate.watch),
-        ));
+        let now = self.now();
+        let age = self.last_freeze.map(|(_, at)| now.saturating_since(at));
+        self.meters = Arc::new(Meters::after(report, self.generation.id, age, self.watches.clone()));
     }
 
     fn n_bytes_of_ids(&self) -> u64 {
@@ -246,12 +253,15 @@ impl Writer {
     }
 
     /// The time, or the last one there was if the clock panics.
-    pub(super) fn now(&mut self) -> Timestamp {
-        match fenced(|| self.settings.clock.now()) {
-            Ok(now) => self.last_now = now,
-            Err(message) => self.meters.plugin_panicked("clock", message),
-        }
-        self.last_now
+    pub(super) fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
+    /// The stage under way has ended, and the next begins.
+    pub(super) fn end_lap(&mut self, stage: impl FnOnce(&Stages) -> &LatencyHistogram) {
+        let now = Instant::now();
+        stage(&self.meters.stages).record(now.saturating_duration_since(self.lap));
+        self.lap = now;
     }
 
     /// Whether something has changed about the items and their last batch is done and long enough ago.
@@ -287,7 +297,7 @@ impl Writer {
         SessionMaker {
             admission,
             weigher: Arc::clone(&self.weigher),
-            meters: Arc::clone(&self.meters),
+            watch: Arc::clone(&self.watches.weigher),
             max_history: self.settings.learning.max_history,
         }
     }

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(crate) fn add(&self, n: u64) {
+    /// Adds `n`; gives what it was before.
+    pub(crate) fn add(&self, n: u64) -> u64 {
         // ORDERING: a statistic publishes nothing but its own value.
-        self.0.fetch_add(n, Ordering::Relaxed);
+        self.0.fetch_add(n, Ordering::Relaxed)
     }
 
     pub(crate) fn get(&self) -> u64 {

@@ -34,14 +34,28 @@ impl LatencyHistogram {
     }
 
     pub(crate) fn summary(&self) -> LatencySummary {
-        let counts: Vec<u64> = self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect();
+        let counts = self.counts();
         let count = counts.iter().sum();
         LatencySummary {
             count,
+            total: total(&counts),
             p50: percentile(&counts, count, 50),
             p99: percentile(&counts, count, 99),
             max: percentile(&counts, count, 100),
         }
+    }
+
+    /// How many were shorter than 2^`power` nanoseconds, for each of `powers`, and how many there are in all: what
+    /// Prometheus calls a histogram.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn cumulative(&self, powers: &[u32]) -> (Vec<u64>, u64) {
+        let counts = self.counts();
+        let below = |power: &u32| counts.iter().take(*power as usize * PARTS).sum();
+        (powers.iter().map(below).collect(), counts.iter().sum())
+    }
+
+    fn counts(&self) -> Vec<u64> {
+        self.buckets.iter().map(|bucket| bucket.load(Ordering::Relaxed)).collect()
     }
 }
 
@@ -51,6 +65,8 @@ impl LatencyHistogram {
 pub struct LatencySummary {
     /// How many were measured.
     pub count: u64,
+    /// All of them together, to within 1/32.
+    pub total: Duration,
     /// Half were at most this long.
     pub p50: Duration,
     /// 99 of 100 were at most this long.
@@ -74,6 +90,16 @@ fn upper_edge(bucket: usize) -> Duration {
     let (power, part) = (bucket / PARTS, bucket % PARTS);
     let nanos = (1_u128 << power) * (PARTS + part + 1) as u128 / PARTS as u128;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// The sum, as if each were in the middle of its bucket.
+fn total(counts: &[u64]) -> Duration {
+    let nanos = counts.iter().enumerate().map(|(bucket, &count)| {
+        let upper = upper_edge(bucket).as_nanos();
+        let width = (1_u128 << (bucket / PARTS)) / PARTS as u128;
+        (upper - width / 2) * u128::from(count)
+    });
+    Duration::from_nanos(u64::try_from(nanos.sum::<u128>()).unwrap_or(u64::MAX))
 }
 
 fn percentile(counts: &[u64], total: u64, percent: u64) -> Duration {
@@ -104,6 +130,19 @@ mod tests {
             let micros = got.as_secs_f64() * 1e6;
             assert!((exact..=exact * 17.0 / 16.0).contains(&micros), "{micros} for {exact}");
         }
+        let (total, exact) = (summary.total.as_secs_f64(), 10_000.0 * 10_001.0 / 2.0 * 1e-6);
+        assert!((total - exact).abs() < exact / 32.0, "{total} for {exact}");
+    }
+
+    #[test]
+    #[cfg(feature = "metrics")]
+    fn those_below_a_power_of_two_are_counted_exactly() {
+        let histogram = LatencyHistogram::default();
+        for nanos in 0..5_000_u64 {
+            histogram.record(Duration::from_nanos(nanos));
+        }
+        histogram.record(Duration::MAX);
+        assert_eq!(histogram.cumulative(&[0, 10, 12, 40]), (vec![0, 1_024, 4_096, 5_000], 5_001));
     }
 
     #[test]

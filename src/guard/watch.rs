@@ -8,19 +8,33 @@ use parking_lot::Mutex;
 
 use super::counter::Counter;
 use super::fence::fenced;
+use super::histogram::{LatencyHistogram, LatencySummary};
+
+/// Of the calls of a seam that is asked once an event, one in so many is timed: reading the clock twice takes as long as
+/// many a call does.
+const SAMPLE: u64 = 16;
+/// Once a seam was slow, a second slow call among so many is told of, and all of them are timed.
+const SUSPECTED: u64 = 1_024;
+/// Whoever does well for so many calls is no trouble any more.
+const LONG: u64 = 10_000;
 
 /// Watches over the plug-in of one seam: calls it behind a fence, times it, and counts what goes wrong.
 #[derive(Debug)]
 pub(crate) struct Watch {
     seam: &'static str,
     budget: Duration,
+    /// A single call that takes longer than the budget, but not than this, is counted and no more.
+    patience: Duration,
     calls: Counter,
     panics: Counter,
     overruns: Counter,
     nonsense: Counter,
     failures: Counter,
-    /// Requests without an incident since the last.
+    latency: LatencyHistogram,
+    /// Calls without an incident since the last, near enough.
     good: AtomicU64,
+    /// The call until which it is watched the more closely.
+    suspected_until: AtomicU64,
     latest: Mutex<Option<Incident>>,
 }
 
@@ -68,32 +82,57 @@ pub struct PluginStats {
     pub nonsense: u64,
     /// Failures that they told of themselves.
     pub failures: u64,
+    /// How long the calls took that were timed: one in 16 of a weigher's and a clock's, what one list takes of a filter's,
+    /// each of all others'. A panic has taken no time.
+    pub latency: LatencySummary,
 }
 
 impl Watch {
-    /// A call that takes longer than `budget` is counted.
+    /// A call that takes longer than `budget` is counted and told of.
     pub(crate) fn new(seam: &'static str, budget: Duration) -> Self {
         Self {
             seam,
             budget,
+            patience: budget,
             calls: Counter::default(),
             panics: Counter::default(),
             overruns: Counter::default(),
             nonsense: Counter::default(),
             failures: Counter::default(),
+            latency: LatencyHistogram::default(),
             good: AtomicU64::new(0),
+            suspected_until: AtomicU64::new(0),
             latest: Mutex::default(),
         }
     }
 
+    /// As [`new`](Self::new), for what a scheduler or a device may delay: a call that takes longer than `budget` is told of
+    /// if another of the thousand before it did, or if it takes longer than `patience`.
+    pub(crate) fn patient(seam: &'static str, budget: Duration, patience: Duration) -> Self {
+        Self { patience, ..Self::new(seam, budget) }
+    }
+
     /// Calls the plug-in; `None` if it panicked.
     pub(crate) fn call<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
-        let (answer, took) = self.call_as_part(call);
-        // A panic takes its time to be told.
-        if answer.is_some() {
-            self.took(took);
+        self.try_call(call).ok()
+    }
+
+    /// As [`call`](Self::call); what it said if it panicked.
+    pub(crate) fn try_call<T>(&self, call: impl FnOnce() -> T) -> Result<T, String> {
+        let began = Instant::now();
+        let answer = fenced(call);
+        self.calls.add(1);
+        match answer {
+            // A panic takes its time to be told.
+            Ok(answer) => {
+                self.took(began.elapsed());
+                Ok(answer)
+            }
+            Err(message) => {
+                self.panicked(message.clone());
+                Err(message)
+            }
         }
-        answer
     }
 
     /// As [`call`](Self::call), for one of several calls that are [timed](Self::took) together. Gives how long it took; a
@@ -106,21 +145,53 @@ impl Watch {
         match answer {
             Ok(answer) => (Some(answer), took),
             Err(message) => {
-                self.panics.add(1);
-                self.note(Incident::Panicked { message });
+                self.panicked(message);
                 (None, Duration::ZERO)
             }
         }
     }
 
+    /// As [`call`](Self::call), of a seam that is asked once an event: one call in 16 is timed, and all of the next thousand
+    /// once one was slow.
+    pub(crate) fn call_often<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
+        let n = self.calls.add(1);
+        // ORDERING: which calls are timed changes no answer.
+        let is_suspected = n < self.suspected_until.load(Ordering::Relaxed);
+        if !is_suspected && !n.is_multiple_of(SAMPLE) {
+            return fenced(call).map_err(|message| self.panicked(message)).ok();
+        }
+        let began = Instant::now();
+        let answer = fenced(call);
+        let took = began.elapsed();
+        let answer = answer.map_err(|message| self.panicked(message)).ok()?;
+        self.took_so_long(took, n, if is_suspected { 1 } else { SAMPLE });
+        Some(answer)
+    }
+
     /// What was called for one request has taken so long.
     pub(crate) fn took(&self, took: Duration) {
-        if took > self.budget {
-            self.overruns.add(1);
-            self.note(Incident::Slow { took, budget: self.budget });
-        } else {
-            self.improve();
+        self.took_so_long(took, self.calls.get(), 1);
+    }
+
+    /// Call `n` has, and it stands for so many.
+    fn took_so_long(&self, took: Duration, n: u64, stands_for: u64) {
+        self.latency.record(took);
+        if took <= self.budget {
+            self.improve(stands_for);
+            return;
         }
+        self.overruns.add(1);
+        // ORDERING: it decides only over what is told.
+        let was_suspected = n < self.suspected_until.swap(n + SUSPECTED, Ordering::Relaxed);
+        if was_suspected || took > self.patience {
+            self.note(Incident::Slow { took, budget: self.budget });
+        }
+    }
+
+    /// The plug-in panicked, and was called by somebody else.
+    pub(crate) fn panicked(&self, message: String) {
+        self.panics.add(1);
+        self.note(Incident::Panicked { message });
     }
 
     /// The plug-in answered what no answer can be.
@@ -153,6 +224,11 @@ impl Watch {
         *self.latest.lock() = None;
     }
 
+    /// How long the calls took that were timed.
+    pub(crate) fn latency(&self) -> &LatencyHistogram {
+        &self.latency
+    }
+
     pub(crate) fn stats(&self) -> PluginStats {
         PluginStats {
             seam: self.seam,
@@ -161,6 +237,7 @@ impl Watch {
             overruns: self.overruns.get(),
             nonsense: self.nonsense.get(),
             failures: self.failures.get(),
+            latency: self.latency.summary(),
         }
     }
 
@@ -169,17 +246,17 @@ impl Watch {
         const LOGGED: u64 = 10;
         let n = self.panics.get() + self.overruns.get() + self.nonsense.get() + self.failures.get();
         if n <= LOGGED || n.is_power_of_two() {
-            tracing::error!(seam = self.seam, ?incident, n, "a plug-in did something wrong");
+            tracing::warn!(target: "segue::plugin", seam = self.seam, %incident, n, "a plug-in did something wrong");
         }
         self.good.store(0, Ordering::Relaxed);
         *self.latest.lock() = Some(incident);
     }
 
-    /// It went well. Whoever does well for long is no trouble any more.
-    fn improve(&self) {
-        const LONG: u64 = 10_000;
+    /// So many calls went well.
+    fn improve(&self, by: u64) {
         // ORDERING: one too many or too few tells of nothing but itself.
-        if self.good.fetch_add(1, Ordering::Relaxed) + 1 == LONG {
+        let before = self.good.fetch_add(by, Ordering::Relaxed);
+        if before < LONG && before + by >= LONG {
             self.forgive();
         }
     }
@@ -212,9 +289,46 @@ mod tests {
         watch.forgive();
         assert_eq!(watch.latest(), None);
         let impatient = Watch::new("filter", Duration::ZERO);
-        impatient.call(|| std::hint::black_box((0..1_000).sum::<u64>()));
+        impatient.call(slow);
         assert!(matches!(impatient.latest(), Some((_, Incident::Slow { budget: Duration::ZERO, .. }))));
         let PluginStats { calls, panics, overruns, nonsense, .. } = watch.stats();
         assert_eq!((calls, panics, overruns, nonsense), (2, 1, 0, 1));
+    }
+
+    /// Takes longer than a budget of nothing.
+    fn slow() -> u64 {
+        std::hint::black_box((0..1_000).sum())
+    }
+
+    #[test]
+    fn of_a_seam_that_is_asked_often_some_calls_are_timed_and_all_once_it_was_slow() {
+        let watch = Watch::new("weigher", Duration::from_secs(60));
+        for _ in 0..10 * SAMPLE {
+            assert_eq!(watch.call_often(|| 7), Some(7));
+        }
+        assert_eq!((watch.stats().calls, watch.stats().latency.count), (10 * SAMPLE, 10));
+        assert_eq!(watch.call_often(|| -> u8 { panic!("out of tune") }), None);
+        assert_eq!((watch.stats().panics, watch.stats().latency.count), (1, 10), "a panic takes no time");
+
+        let impatient = Watch::patient("weigher", Duration::ZERO, Duration::from_secs(60));
+        impatient.call_often(slow);
+        assert_eq!((impatient.stats().overruns, impatient.latest()), (1, None), "a scheduler's whim");
+        impatient.call_often(slow);
+        assert_eq!(impatient.stats().overruns, 2, "all are timed from then on");
+        assert!(matches!(impatient.latest(), Some(("weigher", Incident::Slow { .. }))));
+    }
+
+    #[test]
+    fn who_does_well_for_long_is_no_trouble_any_more() {
+        let call: fn(&Watch) = |watch| assert_eq!(watch.call(|| ()), Some(()));
+        let call_often: fn(&Watch) = |watch| assert_eq!(watch.call_often(|| ()), Some(()));
+        for call in [call, call_often] {
+            let watch = Watch::new("weigher", Duration::from_secs(60));
+            watch.nonsense("NaN".to_owned());
+            (0..LONG - SAMPLE).for_each(|_| call(&watch));
+            assert!(watch.latest().is_some());
+            (0..2 * SAMPLE).for_each(|_| call(&watch));
+            assert_eq!(watch.latest(), None);
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::clock::WatchedClock;
+use crate::guard::Counter;
 use crate::types::{
-    Action, ActionKind, Clock, DayPart, Event, IdempotencyKey, ItemId, MAX_ID_BYTES, Played, Timestamp,
+    Action, ActionKind, DayPart, Event, IdempotencyKey, ItemId, MAX_ID_BYTES, Played, Timestamp,
 };
 
 /// Why an event is not taken in. Nothing was queued and nothing has changed.
@@ -40,6 +42,27 @@ pub enum EventError {
         ahead: Duration,
     },
 }
+
+impl EventError {
+    /// A short name of the reason that stays the same: for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        REASONS[self.reason()]
+    }
+
+    /// Its place in [`REASONS`].
+    fn reason(&self) -> usize {
+        match self {
+            Self::EmptyUserId => 0,
+            Self::EmptyItemId => 1,
+            Self::TooLong { .. } => 2,
+            Self::Fraction { .. } => 3,
+            Self::Future { .. } => 4,
+        }
+    }
+}
+
+/// The names of all reasons.
+const REASONS: [&str; 5] = ["empty_user_id", "empty_item_id", "too_long", "fraction", "future"];
 
 /// An event that is not well formed, and why.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -87,13 +110,26 @@ impl Interaction {
 /// What an event must satisfy to be taken in.
 #[derive(Debug, Clone)]
 pub(crate) struct Admission {
-    clock: Arc<dyn Clock>,
+    clock: WatchedClock,
     max_ahead: Duration,
+    invalid: Arc<InvalidCounts>,
+}
+
+/// Events that were not well formed, by reason.
+#[derive(Debug, Default)]
+pub(crate) struct InvalidCounts([Counter; REASONS.len()]);
+
+impl InvalidCounts {
+    /// The names of all reasons, and how many there were of each.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        REASONS.into_iter().zip(self.0.iter().map(Counter::get))
+    }
 }
 
 impl Admission {
-    pub(crate) fn new(clock: Arc<dyn Clock>, max_ahead: Duration) -> Self {
-        Self { clock, max_ahead }
+    /// What is not admitted is counted in `invalid`.
+    pub(crate) fn new(clock: WatchedClock, max_ahead: Duration, invalid: Arc<InvalidCounts>) -> Self {
+        Self { clock, max_ahead, invalid }
     }
 
     /// Validates `event` and gives it a time; hands it back with the reason if it is not well formed.
@@ -104,7 +140,10 @@ impl Admission {
                 let at = event.timestamp().unwrap_or(now);
                 Ok(Interaction { event, at })
             }
-            Err(error) => Err(Box::new(InvalidEvent { event, error })),
+            Err(error) => {
+                self.invalid.0[error.reason()].add(1);
+                Err(Box::new(InvalidEvent { event, error }))
+            }
         }
     }
 }
@@ -162,11 +201,13 @@ fn check(event: &Event, now: Timestamp, max_ahead: Duration) -> Result<(), Event
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Watch;
     use crate::types::{Context, ManualClock};
 
     fn admission() -> Admission {
-        let clock = ManualClock::at(Timestamp::from_unix_seconds(1_000));
-        Admission::new(Arc::new(clock), Duration::from_secs(60))
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_000)));
+        let watch = Arc::new(Watch::new("clock", Duration::from_secs(60)));
+        Admission::new(WatchedClock::new(clock, watch), Duration::from_secs(60), Arc::default())
     }
 
     fn error_of(event: Event) -> EventError {
@@ -200,6 +241,19 @@ mod tests {
         }
         let late = Event::listen("a", "b").at(Timestamp::from_unix_seconds(1_061));
         assert_eq!(error_of(late), EventError::Future { ahead: Duration::from_secs(61) });
+    }
+
+    #[test]
+    fn what_is_not_admitted_is_counted_by_reason() {
+        let admission = admission();
+        for event in [Event::listen("", "b"), Event::listen("", "c"), Event::skip("a", "b").at_fraction(-1.0)]
+        {
+            let refused = admission.clone().admit(event).expect_err("refused");
+            assert!(["empty_user_id", "fraction"].contains(&refused.error.name()));
+        }
+        assert!(admission.admit(Event::listen("a", "b")).is_ok());
+        let counted: Vec<_> = admission.invalid.iter().filter(|(_, n)| *n > 0).collect();
+        assert_eq!(counted, [("empty_user_id", 2), ("fraction", 1)]);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! Layer 3. Validation happens on the sending thread, before anything is queued, so that a mistake is
 //! reported where it was made; weighing happens on the writer thread, where the facts are.
 
+mod clock;
 mod interaction;
 mod source;
 #[cfg(feature = "spool")]
 mod spool;
 mod weigher;
 
-pub(crate) use interaction::{Admission, Interaction, check_item};
+pub(crate) use clock::WatchedClock;
+pub(crate) use interaction::{Admission, Interaction, InvalidCounts, check_item};
 pub use interaction::{EventError, InvalidEvent};
 pub(crate) use source::Given;
 pub use source::{EventSource, Pull, SourceBatch, SourceError, SourceWaker};

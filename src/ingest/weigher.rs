@@ -41,7 +41,8 @@ impl<'a> EventFacts<'a> {
 ///
 /// Called on the writer thread, once an event, in order; it should take well under a microsecond, and must
 /// not wait for the engine it belongs to (a `send` into a full queue would wait for ever). A panic
-/// is caught and counted, and the event refused. A [`PrivateSession`](crate::PrivateSession) calls it on the thread
+/// is caught and counted, and the event refused. A call of more than a millisecond is counted too, of those that are timed:
+/// one in 16, and more once one was slow. A [`PrivateSession`](crate::PrivateSession) calls it on the thread
 /// of the host that pushes, at the same time perhaps. A closure is given with
 /// [`EngineBuilder::weigh_with`](crate::EngineBuilder::weigh_with).
 #[diagnostic::on_unimplemented(note = "give a closure with `EngineBuilder::weigh_with`")]

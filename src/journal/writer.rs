@@ -152,6 +152,11 @@ impl Journal {
         self.next_record - 1
     }
 
+    /// Memory of the buffer that a batch is gathered in.
+    pub(crate) fn n_buffer_bytes(&self) -> usize {
+        self.batch.capacity()
+    }
+
     /// The last event that survives a power cut; closed when no more will.
     pub(crate) fn durable(&self) -> &Arc<Watermark> {
         self.syncing.durable()

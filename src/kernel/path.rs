@@ -77,7 +77,7 @@ impl SimdPath {
         let best = *available.last().expect("the portable path is always there");
         let Some(wanted) = wanted else { return best };
         available.into_iter().find(|path| path.name == wanted).unwrap_or_else(|| {
-            tracing::warn!("{} names no path of this CPU: {wanted}; using {best}", Self::ENV);
+            tracing::warn!(target: "segue::engine", "{} names no path of this CPU: {wanted}; using {best}", Self::ENV);
             best
         })
     }

@@ -34,6 +34,8 @@ pub(crate) struct ItemRecord {
 pub(crate) struct ByItem {
     records: Vec<Record>,
     due: Vec<ItemIdx>,
+    /// Pairs of an item and a listener.
+    n_pairs: u64,
 }
 
 impl ByItem {
@@ -48,9 +50,15 @@ impl ByItem {
         self.records.len()
     }
 
+    /// Memory held, near enough.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        self.n_pairs * size_of::<UserIdx>() as u64 + size_of_val(&*self.records) as u64
+    }
+
     /// A cell was made.
     pub(crate) fn add_listener(&mut self, item: ItemIdx, user: UserIdx) {
         self.records[item.index()].listeners.push(user);
+        self.n_pairs += 1;
     }
 
     /// A cell is gone.
@@ -58,6 +66,7 @@ impl ByItem {
         let listeners = &mut self.records[item.index()].listeners;
         if let Some(at) = listeners.iter().position(|&listener| listener == user) {
             listeners.swap_remove(at);
+            self.n_pairs -= 1;
         }
     }
 
@@ -83,6 +92,7 @@ impl ByItem {
     pub(crate) fn forget_item(&mut self, item: ItemIdx) -> Vec<UserIdx> {
         let mut record = std::mem::take(&mut self.records[item.index()]);
         self.due.retain(|due| *due != item);
+        self.n_pairs -= record.listeners.len() as u64;
         record.listeners.sort_unstable();
         record.listeners
     }
@@ -148,6 +158,7 @@ impl ByItem {
         Self {
             due: records.iter().enumerate().filter_map(due).collect(),
             records: records.iter().map(record).collect(),
+            n_pairs: 0,
         }
     }
 

@@ -49,6 +49,12 @@ impl DedupeWindow {
         }
     }
 
+    /// Memory held, near enough: each key stands in a map and in a list.
+    pub(crate) fn n_bytes(&self) -> u64 {
+        let key = size_of::<IdempotencyKey>();
+        (self.oldest_first.len() * (2 * key + size_of::<UserIdx>())) as u64
+    }
+
     /// All keys and whose they are, oldest first.
     pub(crate) fn keys(&self) -> impl ExactSizeIterator<Item = &(IdempotencyKey, UserIdx)> {
         self.oldest_first.iter()

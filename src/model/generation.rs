@@ -42,6 +42,12 @@ pub(crate) struct FoldScratch {
 }
 
 impl Generation {
+    /// Memory of the users' rows.
+    pub(crate) fn n_bytes_of_users(&self) -> u64 {
+        let floats = |users: &UserSide| users.factors.n_rows() * stride_of(users.factors.n_factors());
+        (self.users.as_ref().map_or(0, floats) * size_of::<f32>()) as u64
+    }
+
     /// Before the first sweep.
     pub(crate) fn empty(items: ItemSide) -> Self {
         Self {

@@ -74,6 +74,16 @@ impl ItemRows {
         self.n_items
     }
 
+    /// Memory of the rows; versions share most of it.
+    pub(crate) fn n_bytes_of_rows(&self) -> u64 {
+        (self.chunks.len() * CHUNK * self.stride * size_of::<f32>()) as u64
+    }
+
+    /// Memory of what searches go through.
+    pub(crate) fn n_bytes_of_index(&self) -> u64 {
+        self.index.n_bytes() as u64
+    }
+
     /// Floats of a row, padding included.
     pub(crate) fn stride(&self) -> usize {
         self.stride

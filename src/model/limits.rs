@@ -80,3 +80,36 @@ pub enum Refusal {
     #[error("the weigher panicked on the event; see `stats().plugin_panics`")]
     WeigherPanicked,
 }
+
+impl Refusal {
+    /// The names of all reasons.
+    #[cfg(feature = "metrics")]
+    pub(crate) const NAMES: [&str; 10] = [
+        "too_many_users",
+        "too_many_items",
+        "too_many_bytes",
+        "unknown_item",
+        "unknown_user",
+        "same_user",
+        "read_only",
+        "nothing_to_undo",
+        "too_many_action_names",
+        "weigher_panicked",
+    ];
+
+    /// A short name of the reason that stays the same: for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooManyUsers { .. } => "too_many_users",
+            Self::TooManyItems { .. } => "too_many_items",
+            Self::TooManyBytes { .. } => "too_many_bytes",
+            Self::UnknownItem => "unknown_item",
+            Self::UnknownUser => "unknown_user",
+            Self::SameUser => "same_user",
+            Self::ReadOnly => "read_only",
+            Self::NothingToUndo => "nothing_to_undo",
+            Self::TooManyActionNames => "too_many_action_names",
+            Self::WeigherPanicked => "weigher_panicked",
+        }
+    }
+}

@@ -165,6 +165,11 @@ impl UserState {
         size_of::<Self>()
             + size_of_val(self.history.cells())
             + self.recent.len() * size_of::<RawEvent>()
-            + self.folded.as_ref().map_or(0, |folded| size_of_val(&*folded.vector))
+            + self.n_vector_bytes()
+    }
+
+    /// Those of them that the vector takes.
+    pub(crate) fn n_vector_bytes(&self) -> usize {
+        self.folded.as_ref().map_or(0, |folded| size_of_val(&*folded.vector))
     }
 }

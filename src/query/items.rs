@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::answer::{Provenance, QueryError, Recommendation, Recommendations, Source};
 use super::policies::{QueryPolicies, RequestFilters};
@@ -170,7 +171,10 @@ impl<'v> ItemQuery<'v> {
     /// [`QueryError::UnknownItem`] and [`QueryError::NoItemVector`] for
     /// [`View::similar`] to an item that nothing can be similar to; all other questions have an answer.
     pub fn run(self) -> Result<Recommendations, QueryError> {
-        self.answer()
+        let began = Instant::now();
+        let answer = self.answer();
+        self.view.policies.watches.lists.record(began.elapsed());
+        answer
     }
 
     /// Answers queries of one view and one limit together: a piece of the catalogue is read once for all of them.

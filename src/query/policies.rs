@@ -8,7 +8,7 @@ use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
-use crate::guard::Watch;
+use crate::guard::{LatencyHistogram, Watch};
 use crate::types::{Clock, SystemClock, Timestamp};
 
 /// What takes longer than this is no scheduler's whim: a request should take microseconds.
@@ -32,7 +32,10 @@ pub(crate) struct QueryWatches {
     pub(crate) filter: Arc<Watch>,
     pub(crate) rescorer: Arc<Watch>,
     pub(crate) slate: Arc<Watch>,
+    /// The same clock is asked by the engine, for every event.
     pub(crate) clock: Arc<Watch>,
+    /// How long lists take, policies included.
+    pub(crate) lists: Arc<LatencyHistogram>,
 }
 
 impl Default for QueryWatches {
@@ -42,7 +45,8 @@ impl Default for QueryWatches {
             filter: watch("filter"),
             rescorer: watch("rescorer"),
             slate: watch("slate policy"),
-            clock: watch("clock of queries"),
+            clock: Arc::new(Watch::patient("clock", Duration::from_millis(1), BUDGET)),
+            lists: Arc::default(),
         }
     }
 }
@@ -88,7 +92,7 @@ impl QueryPolicies {
 
     /// The time of a request; 1970 if the clock panics.
     pub(super) fn now(&self) -> Timestamp {
-        self.watches.clock.call(|| self.clock.now()).unwrap_or_default()
+        self.watches.clock.call_often(|| self.clock.now()).unwrap_or_default()
     }
 
     /// The filters of one request.

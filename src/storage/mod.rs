@@ -15,6 +15,7 @@ mod name;
 #[cfg(test)]
 mod tests;
 mod traits;
+mod watched;
 
 pub use dir::DirStorage;
 pub(crate) use dir::sync_directory;
@@ -22,3 +23,4 @@ pub use error::{StorageFailure, StoreError};
 pub(crate) use lock::lock;
 pub use memory::MemoryStorage;
 pub use traits::{AppendFile, ReadFile, Storage, StorageLock};
+pub(crate) use watched::{StorageWatch, WatchedStorage};

@@ -1,7 +1,7 @@
 //! One training run: freeze, sweep, gate.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
@@ -49,6 +49,8 @@ pub(crate) struct Job {
     /// The by-item index at the freeze: what counts as solved once this is published.
     pub(crate) confidences: Vec<f64>,
     pub(crate) cancel: Arc<AtomicBool>,
+    /// Counts the sweeps that are done.
+    pub(crate) done: Arc<AtomicUsize>,
     pub(crate) began: Instant,
 }
 
@@ -203,6 +205,14 @@ pub enum TrainingError {
 impl Job {
     /// Trains and asks the gate. Runs on a thread of `pool`; checks `cancel` between chunks of rows.
     pub(crate) fn run(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+        let span = tracing::info_span!(
+            target: "segue::sweep",
+            "sweep",
+            n_users = self.n_users,
+            n_items = self.n_items,
+            n_sweeps = self.n_sweeps
+        );
+        let _entered = span.entered();
         self.train(pool)?.judged(pool)
     }
 
@@ -250,6 +260,7 @@ impl Job {
             let stiffer = params.with_regularization(params.regularization() * BACK_OFF);
             let (Err(SweepError::NonFinite { .. }), Some(stiffer)) = (&outcome, stiffer) else { break };
             tracing::warn!(
+                target: "segue::sweep",
                 regularization = stiffer.regularization(),
                 "a sweep went out of bounds and begins anew with more regularization"
             );
@@ -272,8 +283,10 @@ impl Job {
             .on(self.path)
             .solving_with(SweepSolver::APPROXIMATE)
             .cancel_with(Arc::clone(&self.cancel));
-        for _ in 0..n_sweeps {
+        for done in 1..=n_sweeps {
             als.sweep(input, pool)?;
+            // ORDERING: a statistic publishes nothing but its own value.
+            self.done.store(done.min(self.n_sweeps), Ordering::Relaxed);
         }
         Ok(als)
     }

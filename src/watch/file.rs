@@ -145,7 +145,7 @@ fn watch(path: &Path, quiet: Duration, mut outbox: Outbox, stopped: &Receiver<In
         };
         // A link beside the file may be what leads to it, so whatever happens in the directory matters.
         let begun = DirectoryWatch::begin(parent, |_| true, changed);
-        begun.inspect_err(|error| tracing::debug!(%error, directory = %parent.display(), "not watched")).ok()
+        begun.inspect_err(|error| tracing::debug!(target: "segue::settings", %error, directory = %parent.display(), "not watched")).ok()
     };
     let mut watching = begin();
     loop {

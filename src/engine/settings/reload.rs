@@ -120,7 +120,12 @@ impl Retuner {
             Err(error) => Err(ReloadError::Unreadable { message: error.to_string() }),
         };
         if let Err(error) = outcome {
-            tracing::warn!(file = %file.display(), %error, "a settings file was refused");
+            tracing::warn!(
+                target: "segue::settings",
+                file = %file.display(),
+                %error,
+                "a settings file was refused"
+            );
             self.observer.tell(&Notice::SettingsRefused { file, error: &error });
         }
     }

@@ -124,7 +124,7 @@ impl Writer {
         }
         self.show_settings();
         if !changes.is_empty() {
-            tracing::info!(?changes, "settings have changed");
+            tracing::info!(target: "segue::settings", ?changes, "settings have changed");
         }
         Ok(changes)
     }

@@ -29,7 +29,7 @@ impl Writer {
         let learn = |(interaction, rows, offset): &(Interaction, RowsAtSending, u64)| {
             self.apply_step(interaction, *rows, Solve::Now, Some((source, *offset)))
         };
-        let outcomes: Vec<Outcome> = part.events.iter().map(learn).collect();
+        let mut outcomes: Vec<Outcome> = part.events.iter().map(learn).collect();
         // Behind an event that was learned the offset is where it should be.
         if self.source_offsets.get(source) != Some(&part.offset) {
             self.log(|| Record::SourceOffset { source: source.to_owned(), offset: part.offset });
@@ -37,6 +37,7 @@ impl Writer {
             self.perform_step(source, part.offset);
         }
         if self.publish().is_err() {
+            self.take_back(&mut outcomes);
             return Outcome::StoreFailed;
         }
         for outcome in outcomes {

@@ -75,6 +75,7 @@ impl SourceThreads {
                 Err(RecvTimeoutError::Disconnected) => drop(thread.join()),
                 Err(RecvTimeoutError::Timeout) => {
                     tracing::error!(
+                        target: "segue::source",
                         thread = thread.thread().name(),
                         "a source does not come back; it is left"
                     );
@@ -130,7 +131,7 @@ impl Sink for ToWriter {
         if let Ok(Ok(flush)) = flush.recv()
             && let Err(FlushError::Failed(failure)) = flush.wait(LAST_CALL)
         {
-            tracing::warn!(?failure, "what a source gave could not be made durable");
+            tracing::warn!(target: "segue::source", ?failure, "what a source gave could not be made durable");
         }
     }
 }

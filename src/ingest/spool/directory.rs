@@ -168,7 +168,7 @@ impl Directory {
         let path = self.why(&taken.name);
         let file = OpenOptions::new().append(true).create(true).open(&path);
         if let Err(error) = file.and_then(|mut file| file.write_all(format!("{line}{why}\n").as_bytes())) {
-            tracing::warn!(file = %taken.shown(), line, why, %error, "a bad line of a spool could not be noted");
+            tracing::warn!(target: "segue::source", file = %taken.shown(), line, why, %error, "a bad line of a spool could not be noted");
         }
     }
 

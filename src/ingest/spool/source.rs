@@ -220,7 +220,7 @@ impl Open {
         let is_ours = |path: &Path| path.file_name().is_some_and(is_ready);
         let watch = DirectoryWatch::begin(path, is_ours, move || waker.wake());
         if let Err(error) = &watch {
-            tracing::warn!(%error, path = %path.display(), "a spool cannot be watched; it is looked at now and then");
+            tracing::warn!(target: "segue::source", %error, path = %path.display(), "a spool cannot be watched; it is looked at now and then");
         }
         let resume = from.map_or(Place { file: 1, line: 0 }, Place::from_offset);
         let (queue, finished): (Vec<_>, Vec<_>) =

@@ -1,0 +1,56 @@
+//! How long each stage takes.
+
+use crate::guard::{LatencyHistogram, LatencySummary};
+
+/// How long the stages took since the engine was opened.
+///
+/// The writer reads the clock at the ends of a stage of a batch, five times a batch whatever its size, and a reader twice a
+/// list: nothing is timed event by event but one in 16 calls of the weigher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StageLatencies {
+    /// How long the first event of a batch had waited in the queue; no other of the batch has waited longer.
+    pub queue_wait: LatencySummary,
+    /// A call of the weigher; one in 16 is timed.
+    pub weigh: LatencySummary,
+    /// Taking a batch from the queue, weighing included, and learning it into histories.
+    pub apply: LatencySummary,
+    /// Handing a batch to the storage; with its sync under [`Durability::Immediate`](crate::Durability::Immediate).
+    pub journal: LatencySummary,
+    /// Solving the users of a batch.
+    pub fold_in: LatencySummary,
+    /// Putting the users of a batch where readers see them.
+    pub publish: LatencySummary,
+    /// Solving and publishing some of the items that are due, with their new listeners.
+    pub item_fold: LatencySummary,
+    /// Taking the input of a sweep or of a checkpoint; the writer does nothing else meanwhile.
+    pub freeze: LatencySummary,
+    /// A sweep, from its freeze to the candidate.
+    pub sweep: LatencySummary,
+    /// Putting a new generation in the place of the one before.
+    pub swap: LatencySummary,
+    /// Writing a checkpoint.
+    pub checkpoint: LatencySummary,
+    /// A sync of a file or of the directory, on whatever thread.
+    pub sync: LatencySummary,
+    /// A list, on the thread that asks; those of a batch of lists are not timed.
+    pub query: LatencySummary,
+    /// From `send` to visible, for events that came through the queue one by one.
+    pub event_to_visible: LatencySummary,
+}
+
+/// The stages that the engine itself times.
+#[derive(Debug, Default)]
+pub(crate) struct Stages {
+    pub(crate) queue_wait: LatencyHistogram,
+    pub(crate) apply: LatencyHistogram,
+    pub(crate) journal: LatencyHistogram,
+    pub(crate) fold_in: LatencyHistogram,
+    pub(crate) publish: LatencyHistogram,
+    pub(crate) item_fold: LatencyHistogram,
+    pub(crate) freeze: LatencyHistogram,
+    pub(crate) sweep: LatencyHistogram,
+    pub(crate) swap: LatencyHistogram,
+    pub(crate) checkpoint: LatencyHistogram,
+    pub(crate) event_to_visible: LatencyHistogram,
+}
