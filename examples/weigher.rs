@@ -9,12 +9,14 @@
 use segue::plugin::{ActionKind, EventFacts, MusicWeigher, Signal, Weigher};
 use segue::{AlsParams, Context, Engine, Event};
 
-#[derive(Debug)]
-struct RecordShop;
+#[derive(Debug, Default)]
+struct RecordShop {
+    usual: MusicWeigher,
+}
 
 impl Weigher for RecordShop {
     fn weigh(&self, facts: &EventFacts<'_>) -> Signal {
-        let usual = MusicWeigher.weigh(facts);
+        let usual = self.usual.weigh(facts);
         let activity = facts.context.and_then(|context| context.activity.as_ref());
         let on_the_way = activity.is_some_and(|activity| activity.as_str() == "commuting");
         let times = if matches!(facts.action, ActionKind::Custom(name) if name.as_str() == "bought") {
@@ -32,7 +34,7 @@ impl Weigher for RecordShop {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let als = AlsParams::builder().regularization(0.1).unobserved_weight(0.05).build()?;
-    let engine = Engine::builder().als(als).weigher(RecordShop).open()?;
+    let engine = Engine::builder().als(als).weigher(RecordShop::default()).open()?;
     let on_a_bus = Context::new().activity("commuting");
     engine.import([
         Event::listen("shop-7", "abba"),

@@ -103,6 +103,8 @@ mod publish;
 mod query;
 mod search;
 mod storage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod training;
 mod types;
 #[cfg(feature = "watch")]
@@ -126,7 +128,10 @@ pub use engine::{
 #[cfg(feature = "reload")]
 pub use engine::{ReloadError, SettingsFile, SettingsFileError};
 pub use guard::{Incident, LatencySummary, PluginStats};
-pub use ingest::{EventError, EventFacts, InvalidEvent, MusicWeigher, UnitWeigher, Weigher};
+pub use ingest::{
+    EventError, EventFacts, InvalidEvent, MusicSettings, MusicSettingsError, MusicWeigher, UnitWeigher,
+    Weigher,
+};
 pub use journal::{Durability, TornTail};
 pub use kernel::SimdPath;
 pub use model::{Durable, DurableError, Limits, Outcome, Receipt, Refusal, Saturation};

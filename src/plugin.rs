@@ -18,6 +18,19 @@
 //! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the writer's, the syncing and the checkpoint's thread |
 //! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | every thread |
 //!
+//! What a music app wants is here ready made:
+//!
+//! | | what it does |
+//! |---|---|
+//! | [`BlockList`], [`AllowList`] | a filter of items or artists that the host changes while the engine runs: what is delisted is gone at once |
+//! | [`Markets`] | a filter by where items are available |
+//! | [`Flags`] | a filter by tags of the catalogue, explicit content among them |
+//! | [`NotHeardFor`], [`NotAmongLast`], [`CoolDown`] | filters of what was heard of late, item or artist; [`SoftCoolDown`] lets it sink |
+//! | [`PopularityDebias`] | a rescorer that takes from what everybody hears |
+//! | [`SpacedBy`], [`Mmr`], [`Familiarity`] | slate policies: artists apart, items that are not all alike, a share of what is known with forgotten favourites |
+//!
+//! With the feature `testing`, `segue::testing` puts a host's own to the test.
+//!
 //! ```
 //! use segue::plugin::{NotHeardFor, PopularityDebias, SpacedBy};
 //! use segue::{Engine, Event, ItemId};
@@ -40,12 +53,14 @@ pub use crate::guard::{Incident, LatencySummary, PluginStats};
 #[cfg(feature = "spool")]
 pub use crate::ingest::{AfterReading, SpoolDir};
 pub use crate::ingest::{
-    EventError, EventFacts, EventSource, MusicWeigher, Pull, SourceBatch, SourceError, SourceWaker,
-    UnitWeigher, Weigher,
+    EventError, EventFacts, EventSource, MusicSettings, MusicSettingsError, MusicWeigher, Pull, SourceBatch,
+    SourceError, SourceWaker, UnitWeigher, Weigher,
 };
 pub use crate::query::{
-    Candidate, Filter, Heard, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, OnPanic,
-    PopularityDebias, Request, Rescorer, SlatePolicy, Source, SpacedBy, TopRanked,
+    AllowList, BlockList, Candidate, CoolDown, Familiarity, Filter, FlagFilter, Flags, Heard, ItemFilter,
+    ItemRescorer, KeepAll, KeepScores, Market, Markets, Mmr, NotAmongLast, NotHeardFor, OnPanic, PolicyError,
+    PopularityDebias, Request, Rescorer, SlatePolicy, SoftCoolDown, Source, SpacedBy, TopRanked,
+    VectorCosine,
 };
 pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
 pub use crate::training::{

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["model", "storage", "exchange"],
     &["ingest", "journal", "checkpoint", "training", "query"],
     &["engine", "maintenance"],
-    &["eval", "import", "export", "demo"],
+    &["eval", "import", "export", "demo", "testing"],
 ];
 
 /// Modules that only explain or re-export, and may name anything.

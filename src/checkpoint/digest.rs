@@ -4,8 +4,9 @@ use std::fmt;
 
 use crc32c::crc32c_append;
 
-use super::pack::{put_f32s, put_f64s, put_id, put_item, put_user};
+use super::pack::{put_f32s, put_f64s, put_id, put_item, put_skips, put_user};
 use super::parts::StateParts;
+use crate::model::SkipCount;
 use crate::storage::bytes::PutBytes;
 use crate::types::UserIdx;
 
@@ -15,7 +16,7 @@ use crate::types::UserIdx;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct StateDigest {
-    /// Of ids, histories, recent events, idempotency keys and source offsets: what follows from the events
+    /// Of ids, histories, recent events, counts of skips, idempotency keys and source offsets: what follows from the events
     /// alone.
     pub histories: u32,
     /// Of the items' vectors and counts, the Gramians, and what a generation was made with.
@@ -46,6 +47,17 @@ fn of_histories(parts: &StateParts<'_>) -> u32 {
     }
     for row in 0..parts.n_items {
         sum.add(|out| put_id(out, parts.item_id(row).as_ref()));
+    }
+    let skips = parts.skips;
+    for (kind, counts) in [(0, skips.items()), (1, skips.contexts()), (2, &[skips.overall()])] {
+        // Those of nothing at all may be there or not.
+        for (place, count) in (0_u32..).zip(counts).filter(|(_, count)| **count != SkipCount::default()) {
+            sum.add(|out| {
+                out.put_u8(kind);
+                out.put_u32(place);
+                put_skips(out, *count);
+            });
+        }
     }
     for name in parts.actions.custom() {
         sum.add(|out| out.put_text(name.as_str()));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::snapshot::{RunningGramians, Snapshot};
-use crate::model::{ActionNames, DedupeWindow, Generation, ItemRecord, ItemSide, Shared, UserState};
+use crate::model::{
+    ActionNames, DedupeWindow, Generation, ItemRecord, ItemSide, Shared, SkipCounts, UserState,
+};
 use crate::publish::Freeze;
 use crate::types::{ItemId, UserId, UserIdx};
 
@@ -21,6 +23,7 @@ pub(crate) struct StateParts<'a> {
     pub(crate) running: Option<&'a RunningGramians>,
     /// One a row of the items.
     pub(crate) item_records: &'a [ItemRecord],
+    pub(crate) skips: &'a SkipCounts,
     pub(crate) dedupe: &'a DedupeWindow,
     pub(crate) actions: &'a ActionNames,
     pub(crate) source_offsets: &'a BTreeMap<String, u64>,
@@ -58,6 +61,7 @@ impl Snapshot {
             items: Arc::clone(&self.items),
             running: self.running.as_ref(),
             item_records: &self.item_records,
+            skips: &self.skips,
             dedupe: &self.dedupe,
             actions: &self.actions,
             source_offsets: &self.source_offsets,
@@ -79,6 +83,7 @@ impl super::snapshot::Restored {
             generation,
             running: self.running.as_ref(),
             item_records,
+            skips: &self.skips,
             dedupe: &self.dedupe,
             actions: &self.actions,
             source_offsets: &self.source_offsets,

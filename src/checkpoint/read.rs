@@ -9,16 +9,16 @@ use std::sync::Arc;
 use super::error::Flaw;
 use super::head::CheckpointHead;
 use super::name::record_of_checkpoint;
-use super::pack::{UserContext, take_id, take_item, take_queued, take_user};
+use super::pack::{UserContext, take_id, take_item, take_queued, take_skips, take_user};
 use super::parts::UserCounts;
 use super::read_model::ModelParts;
 use super::rows::{each_row, exactly};
 use super::rules::ensure;
-use super::sections::{SectionReader, Tag, fields};
+use super::sections::{FORMAT_WITHOUT_SKIPS, SectionReader, Tag, fields};
 use super::snapshot::Restored;
 use super::wire;
 use crate::kernel::SimdPath;
-use crate::model::{ActionNames, ByItem, DedupeWindow, ItemRecord, Limits, Shared};
+use crate::model::{ActionNames, ByItem, DedupeWindow, ItemRecord, Limits, Shared, SkipCounts};
 use crate::storage::bytes::{DecodeError, TakeBytes};
 use crate::storage::{Storage, StoreError};
 use crate::types::{ActionName, IdempotencyKey, ItemIdx, MAX_ID_BYTES, UserIdx};
@@ -56,6 +56,7 @@ pub(crate) fn read(
     };
     let users = UsersReader::new(&shared, context).read(&mut sections, head.n_users)?;
     let generation = model.read_generation(&mut sections, items, path)?;
+    let skips = read_skip_counts(&mut sections, &head)?;
     read_end(&mut sections, users.counts, dedupe.keys().len() as u64)?;
 
     drop(shared.current.replace(Arc::new(generation)));
@@ -72,6 +73,7 @@ pub(crate) fn read(
         n_state_bytes: users.n_state_bytes,
         n_vector_bytes: users.n_vector_bytes,
         by_item,
+        skips,
         running,
         items_to_fold,
         dedupe,
@@ -166,6 +168,25 @@ fn read_queue(sections: &mut SectionReader, head: &CheckpointHead) -> Result<Vec
         Ok(())
     })?;
     Ok(queue)
+}
+
+fn read_skip_counts(sections: &mut SectionReader, head: &CheckpointHead) -> Result<SkipCounts, StoreError> {
+    if sections.format() == FORMAT_WITHOUT_SKIPS {
+        return Ok(SkipCounts::default());
+    }
+    let (mut items, mut contexts) = (Vec::new(), Vec::new());
+    each_row(sections, Tag::ItemSkips, head.n_items, |row| {
+        items.push(take_skips(row)?);
+        Ok(())
+    })?;
+    each_row(sections, Tag::ContextSkips, u32::MAX, |row| {
+        contexts.push(take_skips(row)?);
+        Ok(())
+    })?;
+    let overall = (!contexts.is_empty()).then(|| contexts.remove(0));
+    let skips = overall.and_then(|overall| SkipCounts::from_parts(overall, items, contexts));
+    sections.ensure(skips.is_some(), "it has not as many counts of skips as there are")?;
+    Ok(skips.unwrap_or_default())
 }
 
 /// Users as they come, and what is counted of them.

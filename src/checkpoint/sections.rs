@@ -17,8 +17,10 @@ use crate::storage::{AppendFile, ReadFile, Storage, StoreError};
 
 /// How every checkpoint begins.
 const MAGIC: [u8; 8] = *b"seguechk";
-/// The version of the format that is written, and the latest that is read.
-pub(super) const FORMAT: u32 = 1;
+/// The latest version of the format. A file that has nothing of it is written in the version before, and all are read.
+pub(super) const FORMAT: u32 = 2;
+/// The version without counts of skips.
+pub(super) const FORMAT_WITHOUT_SKIPS: u32 = 1;
 /// Magic and format: what every version begins with.
 const PREAMBLE_BYTES: usize = 12;
 /// The store's id and the checksum of everything before it.
@@ -42,6 +44,9 @@ pub(super) enum Tag {
     Users,
     UserRows,
     End,
+    /// Before the end, as are those after it: the end came first.
+    ItemSkips,
+    ContextSkips,
 }
 
 impl Tag {
@@ -65,6 +70,8 @@ impl fmt::Display for Tag {
             Self::Users => "users",
             Self::UserRows => "user rows",
             Self::End => "end",
+            Self::ItemSkips => "item skips",
+            Self::ContextSkips => "context skips",
         })
     }
 }
@@ -85,12 +92,13 @@ impl<'a> SectionWriter<'a> {
     pub(super) fn create(
         storage: &dyn Storage,
         name: &'a str,
+        format: u32,
         store_id: u64,
         cancelled: &'a AtomicBool,
     ) -> Result<Self, CheckpointError> {
         let file = storage.create(name).map_err(CheckpointError::io("create", name))?;
         let mut header = Vec::from(MAGIC);
-        header.put_u32(FORMAT);
+        header.put_u32(format);
         header.put_u64(store_id);
         let sum = crc32c(&header);
         header.put_u32(sum);
@@ -144,6 +152,7 @@ impl<'a> SectionWriter<'a> {
 pub(super) struct SectionReader {
     file: Box<dyn ReadFile>,
     name: String,
+    format: u32,
     store_id: u64,
     /// Where the next byte comes from.
     offset: u64,
@@ -169,6 +178,7 @@ impl SectionReader {
         let mut reader = Self {
             file,
             name: name.to_owned(),
+            format: 0,
             store_id: 0,
             offset: 0,
             sum: 0,
@@ -195,6 +205,7 @@ impl SectionReader {
         if found > FORMAT {
             return Err(StoreError::Newer { file: reader.name, found, supported: FORMAT });
         }
+        reader.format = found;
         reader.describe_next()?;
         Ok(reader)
     }
@@ -202,6 +213,11 @@ impl SectionReader {
     /// The name of the file.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The version of the format it is in.
+    pub(super) fn format(&self) -> u32 {
+        self.format
     }
 
     /// Which store wrote it.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::als::Gramian;
 use crate::model::{
-    ActionNames, ByItem, DedupeWindow, Generation, ItemRecord, ItemSide, LearningSettings, Shared, UserState,
+    ActionNames, ByItem, DedupeWindow, Generation, ItemRecord, ItemSide, LearningSettings, Shared,
+    SkipCounts, UserState,
 };
 use crate::publish::Freeze;
 use crate::types::{EventSeq, ItemIdx, Timestamp};
@@ -69,6 +70,7 @@ pub(crate) struct Snapshot {
     pub(crate) running: Option<RunningGramians>,
     /// One a row of the items.
     pub(crate) item_records: Vec<ItemRecord>,
+    pub(crate) skips: SkipCounts,
     pub(crate) items_to_fold: Vec<ItemIdx>,
     pub(crate) dedupe: DedupeWindow,
     pub(crate) actions: ActionNames,
@@ -89,6 +91,7 @@ pub(crate) struct Restored {
     /// With all users' states and the generation published; its watermark stands at zero.
     pub(crate) shared: Shared,
     pub(crate) by_item: ByItem,
+    pub(crate) skips: SkipCounts,
     pub(crate) running: Option<RunningGramians>,
     pub(crate) items_to_fold: Vec<ItemIdx>,
     pub(crate) dedupe: DedupeWindow,

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::error::CheckpointError;
 use super::head::CheckpointHead;
-use super::pack::{put_id, put_item, put_queued, put_user};
+use super::pack::{put_id, put_item, put_queued, put_skips, put_user};
 use super::parts::{StateParts, UserCounts};
 use super::rows::RowWriter;
 use super::rules::{self, ensure};
-use super::sections::{SectionWriter, Tag};
+use super::sections::{FORMAT, FORMAT_WITHOUT_SKIPS, SectionWriter, Tag};
 use super::snapshot::Snapshot;
 use super::write_model::{check_model, put_gramians, put_item_rows, put_model, put_user_rows};
 use super::{name, wire};
@@ -71,7 +71,8 @@ fn write_file(
     let parts = snapshot.parts();
     check_head(snapshot)?;
     check_model(&parts, head.seq, head.n_factors())?;
-    let mut sections = SectionWriter::create(storage, file, head.position.store_id, cancelled)?;
+    let format = if snapshot.skips.is_empty() { FORMAT_WITHOUT_SKIPS } else { FORMAT };
+    let mut sections = SectionWriter::create(storage, file, format, head.position.store_id, cancelled)?;
     sections.put(Tag::Head, &head.to_wire())?;
     put_names(&mut sections, &parts)?;
     put_keys(&mut sections, &parts)?;
@@ -84,6 +85,9 @@ fn write_file(
     put_queue(&mut sections, snapshot)?;
     let users = put_users(&mut sections, &parts, snapshot)?;
     put_user_rows(&mut sections, &parts)?;
+    if format == FORMAT {
+        put_skip_counts(&mut sections, snapshot)?;
+    }
     let end = wire::End {
         n_sections: sections.n_sections(),
         n_users: users.n_users,
@@ -108,6 +112,7 @@ fn check_head(snapshot: &Snapshot) -> Result<(), CheckpointError> {
         rules::seq(seq, snapshot.seq, "the last freeze")?;
     }
     ensure(snapshot.norm_of_model.is_none_or(f64::is_finite), "the norm of the model")?;
+    ensure(snapshot.skips.items().len() <= snapshot.n_items as usize, "the number of counts of skips")?;
     ensure(snapshot.item_records.len() == snapshot.n_items as usize, "the number of item records")?;
     let n_keys = snapshot.dedupe.keys().len();
     ensure(n_keys <= snapshot.settings.dedupe_window, "the number of idempotency keys")?;
@@ -157,6 +162,21 @@ fn put_queue(sections: &mut SectionWriter<'_>, snapshot: &Snapshot) -> Result<()
         rows.add(|out| put_queued(out, item))?;
     }
     rows.end()
+}
+
+fn put_skip_counts(sections: &mut SectionWriter<'_>, snapshot: &Snapshot) -> Result<(), CheckpointError> {
+    let skips = &snapshot.skips;
+    for (tag, counts) in [(Tag::ItemSkips, skips.items()), (Tag::ContextSkips, skips.contexts())] {
+        let mut rows = RowWriter::new(sections, tag);
+        // The overall one stands first among the circumstances.
+        let overall = (tag == Tag::ContextSkips).then(|| skips.overall());
+        for count in overall.iter().chain(counts) {
+            ensure(count.is_sound(), "a count of skips")?;
+            rows.add(|out| put_skips(out, *count))?;
+        }
+        rows.end()?;
+    }
+    Ok(())
 }
 
 fn put_users(

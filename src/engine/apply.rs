@@ -8,7 +8,7 @@ use super::writer::Writer;
 use crate::ingest::{EventFacts, Interaction};
 use crate::journal::Record;
 use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
-use crate::types::{Action, ActionKind, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
+use crate::types::{Action, ActionKind, Context, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
 
 /// A key's row, or the promise of one.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ impl Writer {
                     None => self.find_item(event.item())?,
                 };
                 self.check_bytes(user, item)?;
-                let signal = self.weigh(interaction, kind)?;
+                let signal = self.weigh(interaction, kind, item)?;
                 self.check_action(kind)?;
                 Ok(Accepted { user, item, signal: Some(signal) })
             }
@@ -160,7 +160,9 @@ impl Writer {
         }
         match (event.action(), accepted.signal) {
             (Action::Do(kind), Some(signal)) => self.learn(interaction, (user, item), kind, signal, solve),
-            (Action::Do(kind) | Action::Undo(kind), _) => self.unlearn((user, item), kind, solve),
+            (Action::Do(kind) | Action::Undo(kind), _) => {
+                self.unlearn(interaction, (user, item), kind, solve);
+            }
         }
         self.stamp(user)
     }
@@ -181,10 +183,17 @@ impl Writer {
         let change = self.drafts.edit(user, &self.shared, solve).add(raw, limits, decay);
         self.index(user, item, change);
         self.by_item.grow(item, signal.confidence());
+        self.skips.add(item, kind, interaction.day_part(), event_context(interaction));
         self.stream_time = self.stream_time.max(interaction.at());
     }
 
-    fn unlearn(&mut self, (user, item): (UserIdx, ItemIdx), kind: &ActionKind, solve: Solve) {
+    fn unlearn(
+        &mut self,
+        interaction: &Interaction,
+        (user, item): (UserIdx, ItemIdx),
+        kind: &ActionKind,
+        solve: Solve,
+    ) {
         let action = self.actions.known_code(kind).expect("an accepted undo has a known action");
         let decay = self.settings.learning.weighing.decay;
         let draft = self.drafts.edit(user, &self.shared, solve);
@@ -192,6 +201,8 @@ impl Writer {
         let (fact, change) = undone.expect("an accepted undo has something to take back");
         self.index(user, item, change);
         self.by_item.shrink(item, fact.signal.confidence());
+        // The part of the day is that of the action; on which device it was, only the host remembers.
+        self.skips.take_back(item, kind, fact.day_part, event_context(interaction));
     }
 
     /// Gives the event its number and the user's draft the number of its last event.
@@ -202,8 +213,18 @@ impl Writer {
         self.seq
     }
 
-    fn weigh(&self, interaction: &Interaction, kind: &ActionKind) -> Result<Signal, Refusal> {
-        let facts = EventFacts::new(interaction.event(), kind, interaction.at());
+    fn weigh(
+        &self,
+        interaction: &Interaction,
+        kind: &ActionKind,
+        item: Row<ItemIdx>,
+    ) -> Result<Signal, Refusal> {
+        let item = match item {
+            Row::Known(item) => Some(item),
+            Row::New => None,
+        };
+        let rates = self.skips.rates(item, interaction.day_part(), event_context(interaction));
+        let facts = EventFacts::new(interaction.event(), kind, interaction.at(), rates);
         self.watches.weigher.call_often(|| self.weigher.weigh(&facts)).ok_or(Refusal::WeigherPanicked)
     }
 
@@ -299,6 +320,10 @@ impl Writer {
         let learning = &self.settings.learning;
         UserLimits { max_history: learning.max_history, recent_events: learning.recent_events }
     }
+}
+
+fn event_context(interaction: &Interaction) -> Option<&Context> {
+    interaction.event().circumstances()
 }
 
 /// Bytes an id takes: in the map, in the list of keys, and its text.

@@ -177,13 +177,13 @@ impl Default for EngineBuilder {
         let watches = Watches::default();
         Self {
             als: AlsParams::default(),
-            weigher: Arc::new(MusicWeigher),
+            weigher: Arc::new(MusicWeigher::default()),
             policy: Box::new(SweepEvery::default()),
             gate: WatchedGate::default(),
             observer: WatchedObserver::default(),
             #[cfg(feature = "reload")]
             settings_file: None,
-            queries: QueryPolicies { watches: watches.queries.clone(), ..QueryPolicies::default() },
+            queries: QueryPolicies::watched_by(watches.queries.clone()),
             watches,
             sources: Vec::new(),
             clock: Arc::new(SystemClock),
@@ -228,11 +228,11 @@ impl EngineBuilder {
     /// use segue::{ActionKind, Engine, MusicWeigher, Signal, Weigher};
     ///
     /// // Whatever is put into the queue counts as much as three listens; the rest as usual.
-    /// let queued = Signal::new(1.0, 3.0)?;
+    /// let (usual, queued) = (MusicWeigher::default(), Signal::new(1.0, 3.0)?);
     /// let engine = Engine::builder()
     ///     .weigh_with(move |facts| match facts.action {
     ///         ActionKind::Custom(name) if name.as_str() == "queued" => queued,
-    ///         _ => MusicWeigher.weigh(facts),
+    ///         _ => usual.weigh(facts),
     ///     })
     ///     .open()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -342,10 +342,11 @@ impl EngineBuilder {
         self
     }
 
-    /// How lists are put together; default the best as they are, [`TopRanked`](crate::plugin::TopRanked).
+    /// How lists are put together: a [`SlatePolicy`] for every request, after those given before. Default none: the best as
+    /// they are, as by [`TopRanked`](crate::plugin::TopRanked).
     #[must_use]
     pub fn slate(mut self, slate: impl SlatePolicy) -> Self {
-        self.queries.slate = Some(Box::new(slate));
+        self.queries.push_slate(Box::new(slate));
         self
     }
 
@@ -617,7 +618,9 @@ impl EngineBuilder {
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        let queries = Arc::new(QueryPolicies { clock: self.clock, ..self.queries });
+        let mut queries = self.queries;
+        queries.clock = self.clock;
+        let queries = Arc::new(queries);
         let watches = Watches {
             gate: Some(Arc::clone(&self.gate.watch)),
             observer: Some(Arc::clone(&self.observer.watch)),

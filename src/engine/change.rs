@@ -97,6 +97,7 @@ impl Writer {
             self.drafts.edit(user, &self.shared, Solve::OnRead).forget_item(item);
             self.drafts.stamp(user, self.seq);
         }
+        self.skips.forget_item(item);
         self.items_to_fold.retain(|due| *due != item);
         self.unpublish_item(item);
         if self.training.is_some() {

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::guard::Watch;
 use crate::ingest::{Admission, EventFacts, InvalidEvent, Weigher};
+use crate::model::SkipRates;
 use crate::query::{FactOf, UserView, View};
 use crate::types::{Action, ActionKind, Event, UserId};
 
@@ -122,7 +123,8 @@ impl PrivateSession {
         let interaction = self.maker.admission.admit(event)?;
         match interaction.event().action() {
             Action::Do(kind) => {
-                let facts = EventFacts::new(interaction.event(), kind, interaction.at());
+                let facts =
+                    EventFacts::new(interaction.event(), kind, interaction.at(), SkipRates::default());
                 let Some(signal) = self.maker.watch.call_often(|| self.maker.weigher.weigh(&facts)) else {
                     return Err(PrivateSessionError::WeigherPanicked(interaction.into_event()));
                 };

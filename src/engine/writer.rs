@@ -25,7 +25,8 @@ use crate::guard::LatencyHistogram;
 use crate::ingest::{Admission, Weigher};
 use crate::journal::Journal;
 use crate::model::{
-    ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, UserState,
+    ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, SkipCounts,
+    UserState,
 };
 use crate::publish::{Freeze, Published, Watermark};
 use crate::query::{QueryPolicies, Reader};
@@ -78,6 +79,8 @@ pub(super) struct Writer {
     pub(super) dedupe: DedupeWindow,
     pub(super) actions: ActionNames,
     pub(super) by_item: ByItem,
+    /// What the weigher is told of skips.
+    pub(super) skips: SkipCounts,
     pub(super) drafts: Drafts,
     pub(super) scratch: FoldScratch,
 
@@ -154,6 +157,7 @@ impl Writer {
             lap: Instant::now(),
             actions: ActionNames::default(),
             by_item: ByItem::default(),
+            skips: SkipCounts::default(),
             drafts: Drafts::default(),
             scratch: FoldScratch::default(),
             to_refold: Vec::new(),
@@ -208,6 +212,7 @@ impl Writer {
         writer.last_freeze = restored.last_freeze;
         writer.norm_of_model = restored.norm_of_model;
         writer.by_item = by_item;
+        writer.skips = restored.skips;
         writer.gramians = running.map(Gramians::from_parts);
         writer.items_to_fold = restored.items_to_fold;
         writer.dedupe = restored.dedupe;

@@ -154,7 +154,7 @@ impl Watch {
     /// As [`call`](Self::call), of a seam that is asked once an event: one call in 16 is timed, and all of the next thousand
     /// once one was slow.
     pub(crate) fn call_often<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
-        let n = self.calls.add(1);
+        let n = self.calls.count();
         // ORDERING: which calls are timed changes no answer.
         let is_suspected = n < self.suspected_until.load(Ordering::Relaxed);
         if !is_suspected && !n.is_multiple_of(SAMPLE) {

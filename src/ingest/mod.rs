@@ -5,6 +5,7 @@
 
 mod clock;
 mod interaction;
+mod music;
 mod source;
 #[cfg(feature = "spool")]
 mod spool;
@@ -13,9 +14,10 @@ mod weigher;
 pub(crate) use clock::WatchedClock;
 pub(crate) use interaction::{Admission, Interaction, InvalidCounts, check_item};
 pub use interaction::{EventError, InvalidEvent};
+pub use music::{MusicSettings, MusicSettingsError, MusicWeigher};
 pub(crate) use source::Given;
 pub use source::{EventSource, Pull, SourceBatch, SourceError, SourceWaker};
 #[cfg(feature = "spool")]
 pub use spool::{AfterReading, SpoolDir};
 pub(crate) use weigher::WeighWith;
-pub use weigher::{EventFacts, MusicWeigher, UnitWeigher, Weigher};
+pub use weigher::{EventFacts, UnitWeigher, Weigher};

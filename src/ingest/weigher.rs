@@ -1,8 +1,8 @@
 //! What an event means: the first policy a host will want to change.
 
 use std::fmt;
-use std::time::Duration;
 
+use crate::model::SkipRates;
 use crate::types::{ActionKind, Context, Event, ItemId, Played, Signal, Timestamp, UserId};
 
 /// What a [`Weigher`] is told of an event. Undone actions are never weighed: the engine takes back the
@@ -22,10 +22,16 @@ pub struct EventFacts<'a> {
     pub at: Timestamp,
     /// In which circumstances, if the host said so.
     pub context: Option<&'a Context>,
+    /// How often the item is skipped by anybody: the share of skips among its listens and skips before this event, drawn
+    /// to the share over all items as by 20 events of it. 0 where nothing was ever skipped, and in a private session.
+    pub item_skip_rate: f32,
+    /// How often anything is skipped in these circumstances (the part of the day, and the device), drawn to the share over
+    /// all in the same way.
+    pub context_skip_rate: f32,
 }
 
 impl<'a> EventFacts<'a> {
-    pub(crate) fn new(event: &'a Event, action: &'a ActionKind, at: Timestamp) -> Self {
+    pub(crate) fn new(event: &'a Event, action: &'a ActionKind, at: Timestamp, rates: SkipRates) -> Self {
         Self {
             user: event.user(),
             item: event.item(),
@@ -33,6 +39,8 @@ impl<'a> EventFacts<'a> {
             played: event.how_far(),
             at,
             context: event.circumstances(),
+            item_skip_rate: rates.of_item,
+            context_skip_rate: rates.of_context,
         }
     }
 }
@@ -61,71 +69,8 @@ impl Weigher for UnitWeigher {
             ActionKind::Skip | ActionKind::Dislike => 0.0,
             ActionKind::Listen | ActionKind::Like | ActionKind::Save | ActionKind::Custom(_) => 1.0,
         };
-        signal(preference, 1.0)
+        Signal::new(preference, 1.0).expect("constants in range")
     }
-}
-
-/// What listens, skips and likes mean to a music service: the default.
-///
-/// | action | preference | confidence |
-/// |---|---|---|
-/// | listen, at least half | 1 | the fraction played |
-/// | listen, 30 % to half | 1 | half the fraction played |
-/// | listen below 30 %, skip before half | −0.5 | 0.25 × (1 − fraction) |
-/// | skip from half on | 1 | a quarter of the fraction played |
-/// | like | 1 | 3 |
-/// | save | 1 | 4 |
-/// | dislike | −1 | 2 |
-/// | custom | 1 | 1 |
-///
-/// A time without a length counts as a fraction of three minutes; an unknown fraction as a whole listen,
-/// or as a skip at once.
-///
-/// A skip aims at a score *below* that of an item never heard: as those aim at 0 already, a mere zero with
-/// more confidence would hardly move anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MusicWeigher;
-
-impl MusicWeigher {
-    /// The length that a time without one is measured by: that of a typical track.
-    const TYPICAL_LENGTH: Duration = Duration::from_secs(180);
-    /// Below this fraction a listen says the same as a skip.
-    const BARELY_HEARD: f32 = 0.3;
-    /// From this fraction on somebody has heard most of it.
-    const MOSTLY_HEARD: f32 = 0.5;
-}
-
-impl Weigher for MusicWeigher {
-    fn weigh(&self, facts: &EventFacts<'_>) -> Signal {
-        let fraction = match facts.played {
-            Played::Fraction(fraction) => Some(fraction.min(1.0)),
-            Played::Time(time) => Some((time.as_secs_f32() / Self::TYPICAL_LENGTH.as_secs_f32()).min(1.0)),
-            Played::Unknown => None,
-        };
-        match facts.action {
-            ActionKind::Listen => match fraction.unwrap_or(1.0) {
-                fraction if fraction >= Self::MOSTLY_HEARD => signal(1.0, fraction),
-                fraction if fraction >= Self::BARELY_HEARD => signal(1.0, fraction / 2.0),
-                fraction => moved_on(fraction),
-            },
-            ActionKind::Skip => match fraction.unwrap_or(0.0) {
-                fraction if fraction >= Self::MOSTLY_HEARD => signal(1.0, fraction / 4.0),
-                fraction => moved_on(fraction),
-            },
-            ActionKind::Like => signal(1.0, 3.0),
-            ActionKind::Save => signal(1.0, 4.0),
-            ActionKind::Dislike => signal(-1.0, 2.0),
-            ActionKind::Custom(_) => signal(1.0, 1.0),
-        }
-    }
-}
-
-fn moved_on(fraction: f32) -> Signal {
-    signal(-0.5, 0.25 * (1.0 - fraction))
-}
-
-fn signal(preference: f32, confidence: f32) -> Signal {
-    Signal::new(preference, confidence).expect("constants in range times a fraction of at most 1")
 }
 
 /// A closure as a weigher.
@@ -140,35 +85,5 @@ impl<F> fmt::Debug for WeighWith<F> {
 impl<F: Fn(&EventFacts<'_>) -> Signal + Send + Sync + 'static> Weigher for WeighWith<F> {
     fn weigh(&self, facts: &EventFacts<'_>) -> Signal {
         (self.0)(facts)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn weigh(event: &Event) -> (f32, f32) {
-        let (crate::types::Action::Do(kind) | crate::types::Action::Undo(kind)) = event.action();
-        let signal = MusicWeigher.weigh(&EventFacts::new(event, kind, Timestamp::default()));
-        (signal.preference(), signal.confidence())
-    }
-
-    #[test]
-    fn the_table_of_the_music_weigher_holds() {
-        for (event, expected) in [
-            (Event::listen(1, 2), (1.0, 1.0)),
-            (Event::listen(1, 2).fraction(7.0), (1.0, 1.0)),
-            (Event::listen(1, 2).fraction(0.4), (1.0, 0.2)),
-            (Event::listen(1, 2).fraction(0.0), (-0.5, 0.25)),
-            (Event::listen(1, 2).played(Duration::from_secs(90)), (1.0, 0.5)),
-            (Event::skip(1, 2), (-0.5, 0.25)),
-            (Event::skip(1, 2).at_fraction(0.8), (1.0, 0.2)),
-            (Event::like(1, 2), (1.0, 3.0)),
-            (Event::save(1, 2), (1.0, 4.0)),
-            (Event::dislike(1, 2), (-1.0, 2.0)),
-            (Event::custom(1, 2, "queued"), (1.0, 1.0)),
-        ] {
-            assert_eq!(weigh(&event), expected, "{event:?}");
-        }
     }
 }

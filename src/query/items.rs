@@ -1,13 +1,17 @@
 //! One builder for every question whose answer is a list of items.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::answer::{Provenance, QueryError, Recommendation, Recommendations, Source};
-use super::policies::{QueryPolicies, RequestFilters};
-use super::request::{Candidate, Heard, Request};
+use super::chain::{QueryPolicies, RequestFilters};
+use super::extras::Extras;
+use super::policies::Market;
+use super::request::{About, Candidate, Heard, Request};
+use super::user::UserView;
 use super::view::View;
 use crate::kernel::AlignedVec;
 use crate::model::UserState;
@@ -58,6 +62,7 @@ pub struct ItemQuery<'v> {
     state: Option<Arc<UserState>>,
     context: Option<Context>,
     at: Option<Timestamp>,
+    extras: Extras,
     is_plain: bool,
 }
 
@@ -85,6 +90,7 @@ impl<'v> ItemQuery<'v> {
             state: None,
             context: None,
             at: None,
+            extras: Extras::default(),
             is_plain: false,
         }
     }
@@ -157,6 +163,27 @@ impl<'v> ItemQuery<'v> {
         Self { at: Some(at), ..self }
     }
 
+    /// With something that the engine's policies ask for by its type ([`Request::get`](crate::plugin::Request::get)): a
+    /// profile, a mood, whatever the host's own policies want to know. Of each type there is one, the latest.
+    #[must_use]
+    pub fn with<T: Any + Send + Sync>(mut self, value: T) -> Self {
+        self.extras.set(value);
+        self
+    }
+
+    /// For a market: of what [`Markets`](crate::plugin::Markets) says is available there.
+    #[must_use]
+    pub fn in_market(self, market: impl Into<Market>) -> Self {
+        self.with(market.into())
+    }
+
+    /// Whom a list is for that is not made from their taste: the engine's policies then know what they have heard, as in what
+    /// is similar to an item or popular. It leaves nothing out by itself.
+    #[must_use]
+    pub fn for_listener(self, listener: &UserView<'_>) -> Self {
+        self.of_user(listener.id().clone(), listener.state())
+    }
+
     /// Without the engine's filters, rescorers and slate policy: the model's list, for those who want to know.
     #[must_use]
     pub fn plain(self) -> Self {
@@ -177,7 +204,7 @@ impl<'v> ItemQuery<'v> {
         answer
     }
 
-    /// Answers queries of one view and one limit together: a piece of the catalogue is read once for all of them.
+    /// Answers queries of one view together: a piece of the catalogue is read once for all of them.
     pub(super) fn run_all(queries: &[Self]) -> Result<Vec<Recommendations>, QueryError> {
         let vectors: Vec<_> = queries.iter().map(Self::vector_to_search).collect();
         let requests: Vec<_> = queries.iter().map(Self::request).collect();
@@ -191,10 +218,15 @@ impl<'v> ItemQuery<'v> {
             queries.iter().zip(&vectors).zip(&mut filters).filter_map(|((query, vector), filters)| {
                 Some(((*vector)?, Allows::new(query, filters.as_mut())))
             });
-        let (view, n_wanted) = (first.view, first.n_wanted());
+        let view = first.view;
+        let n_wanted = queries.iter().map(Self::n_wanted).max().unwrap_or_default();
         let mut hits = view.items.rows.top_by_products(view.path, together, n_wanted).into_iter();
         let answer = |((query, vector), request): ((&Self, &Option<_>), &Request<'_>)| match vector {
-            Some(_) => Ok(query.list(hits.next().expect("one list a vector"), request)),
+            Some(_) => {
+                let mut hits = hits.next().expect("one list a vector");
+                hits.truncate(query.n_wanted());
+                Ok(query.list(hits, request))
+            }
             None => query.answer(),
         };
         queries.iter().zip(&vectors).zip(&requests).map(answer).collect()
@@ -203,7 +235,7 @@ impl<'v> ItemQuery<'v> {
     /// The vector of a list that is searched for in all of the catalogue.
     fn vector_to_search(&self) -> Option<&[f32]> {
         match &self.target {
-            Target::Personal(vector) if self.only.is_none() => Some(vector),
+            Target::Personal(vector) if self.only.is_none() && !self.is_in_parts() => Some(vector),
             Target::Personal(_) | Target::Taste(_) | Target::Similar(_) | Target::Popular(_) => None,
         }
     }
@@ -211,8 +243,13 @@ impl<'v> ItemQuery<'v> {
     fn answer(&self) -> Result<Recommendations, QueryError> {
         let request = self.request();
         let mut filters = self.filters(&request);
-        let allows = Allows::new(self, filters.as_mut());
         let n_wanted = self.n_wanted();
+        if let Target::Personal(vector) = &self.target
+            && self.is_in_parts()
+        {
+            return Ok(self.list(self.by_parts(vector, n_wanted, filters), &request));
+        }
+        let allows = Allows::new(self, filters.as_mut());
         let hits = match &self.target {
             Target::Personal(vector) | Target::Taste(vector) => self.by_product(vector, n_wanted, allows),
             Target::Similar(item) => self.by_similarity(item, n_wanted, allows)?,
@@ -236,7 +273,9 @@ impl<'v> ItemQuery<'v> {
             (None, None) => Timestamp::default(),
         };
         let (user, context) = (self.user.as_ref(), self.context.as_ref());
-        Request { user, at, context, limit: self.limit, source }
+        let state = self.state.as_deref();
+        let about = About { view: Some(self.view), state, extras: Some(&self.extras) };
+        Request { user, at, context, limit: self.limit, source, about }
     }
 
     /// The policies that have something to say.
@@ -285,7 +324,26 @@ impl<'v> ItemQuery<'v> {
         let idx = ItemIdx::new(row);
         let heard = self.state.as_ref().and_then(|state| state.history.cell(idx)).map(Heard::from);
         let listeners = self.view.items.popularity[row as usize];
-        Some(Candidate { item: self.view.item_id(idx)?, score, listeners, heard })
+        Some(Candidate { item: self.view.item_id(idx)?, score, listeners, heard, idx })
+    }
+
+    /// Whether known and new items are searched for apart.
+    fn is_in_parts(&self) -> bool {
+        let mixes_known = || self.policies().is_some_and(QueryPolicies::mixes_known);
+        self.allow_known && !self.known.is_empty() && mixes_known()
+    }
+
+    /// The best `n_wanted` of what is new and of what is known, together the best first.
+    fn by_parts(&self, vector: &[f32], n_wanted: usize, mut filters: Option<RequestFilters<'_>>) -> Vec<Hit> {
+        let new = Allows { leaves_out_known: true, ..Allows::new(self, filters.as_mut()) };
+        let mut hits = self.by_product(vector, n_wanted, new);
+        let (rows, n_items) = (&self.view.items.rows, self.view.n_items());
+        // What came after this view was taken is not part of it.
+        let known = self.known.iter().filter(|item| item.index() < n_items);
+        let known = known.map(|&item| (item.get(), rows.row(item)));
+        hits.extend(top_of(self.view.path, vector, known, n_wanted, Allows::new(self, filters.as_mut())));
+        hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        hits
     }
 
     fn by_product(&self, vector: &[f32], n_wanted: usize, allows: Allows<'_, '_, '_>) -> Vec<Hit> {
@@ -317,6 +375,7 @@ impl<'v> ItemQuery<'v> {
 /// What a question leaves out, and what its filters say.
 struct Allows<'q, 'v, 'r> {
     query: &'q ItemQuery<'v>,
+    leaves_out_known: bool,
     filters: Option<&'q mut RequestFilters<'r>>,
     candidates: Vec<Candidate>,
     kept: Vec<bool>,
@@ -324,14 +383,20 @@ struct Allows<'q, 'v, 'r> {
 
 impl<'q, 'v, 'r> Allows<'q, 'v, 'r> {
     fn new(query: &'q ItemQuery<'v>, filters: Option<&'q mut RequestFilters<'r>>) -> Self {
-        Self { query, filters, candidates: Vec::new(), kept: Vec::new() }
+        Self {
+            query,
+            leaves_out_known: !query.allow_known,
+            filters,
+            candidates: Vec::new(),
+            kept: Vec::new(),
+        }
     }
 }
 
 impl Allowed for Allows<'_, '_, '_> {
     fn is_left_out(&self, row: u32) -> bool {
         let (query, item) = (self.query, ItemIdx::new(row));
-        (!query.allow_known && query.known.binary_search(&item).is_ok())
+        (self.leaves_out_known && query.known.binary_search(&item).is_ok())
             || query.exclude.contains(&item)
             || query.only.as_ref().is_some_and(|only| only.binary_search(&item).is_err())
     }
@@ -348,7 +413,7 @@ impl Allowed for Allows<'_, '_, '_> {
         for (wanted, &(_, row)) in wanted.iter_mut().zip(hits) {
             *wanted = self.is_wanted(row);
         }
-        let Self { query, filters: Some(filters), candidates, kept } = self else { return };
+        let Self { query, filters: Some(filters), candidates, kept, .. } = self else { return };
         candidates.clear();
         for (wanted, &hit) in wanted.iter_mut().zip(hits).filter(|(wanted, _)| **wanted) {
             match query.candidate(hit) {

@@ -4,6 +4,8 @@
 
 mod answer;
 mod census;
+mod chain;
+mod extras;
 mod filter;
 mod item_index;
 mod items;
@@ -20,16 +22,20 @@ pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
 pub(crate) use census::Census;
+pub(crate) use chain::{QueryPolicies, QueryWatches};
 pub(crate) use filter::FilterWith;
-pub use filter::{Filter, ItemFilter, KeepAll, NotHeardFor, OnPanic};
+pub use filter::{Filter, ItemFilter, KeepAll, OnPanic};
 pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
-pub(crate) use policies::{QueryPolicies, QueryWatches};
+pub use policies::{
+    AllowList, BlockList, CoolDown, Familiarity, FlagFilter, Flags, Market, Markets, Mmr, NotAmongLast,
+    NotHeardFor, PolicyError, PopularityDebias, SoftCoolDown, SpacedBy, VectorCosine,
+};
 pub use reader::{Reader, ViewAfterError};
 pub use request::{Candidate, Heard, Request};
 pub(crate) use rescorer::RescoreWith;
-pub use rescorer::{ItemRescorer, KeepScores, PopularityDebias, Rescorer};
-pub use slate::{SlatePolicy, SpacedBy, TopRanked};
+pub use rescorer::{ItemRescorer, KeepScores, Rescorer};
+pub use slate::{SlatePolicy, TopRanked};
 pub use taste::TasteError;
 pub(crate) use user::FactOf;
 pub use user::UserView;

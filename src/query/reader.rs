@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rayon::ThreadPool;
 use thiserror::Error;
 
-use super::policies::QueryPolicies;
+use super::chain::QueryPolicies;
 use super::view::View;
 use crate::kernel::SimdPath;
 use crate::model::{Outcome, Receipt, Refusal, Shared};

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::request::{Candidate, Request};
-use crate::types::ItemId;
 
 /// Makes a list of the best items: spaces artists, mixes the known with the new, whatever a list is that its items are not.
 ///
-/// Called once a request on the thread that asks, with as many items as a [`Rescorer`](crate::plugin::Rescorer) gets. It should take
+/// Called once a request on the thread that asks, with as many items as a [`Rescorer`](crate::plugin::Rescorer) gets. Several act
+/// one after the other, in the order they were given: each gets what the one before made of it, in that order, and all
+/// but the last make a list of everything they get (`request.limit` says so). It should take
 /// microseconds. Places that are out of range or come twice are left out, counted and named in
 /// [`health`](crate::Engine::health); a panic is caught, counted and named, and the best are shown as they are; a call
 /// that takes longer than 50 ms is counted and named as well.
@@ -15,6 +16,13 @@ pub trait SlatePolicy: fmt::Debug + Send + Sync + 'static {
     /// The places in `ranked`, which are the best first, of the items to show, in their order; those beyond
     /// `request.limit` are not shown.
     fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize>;
+
+    /// Whether it mixes what the user knows with what is new to them. Where a list may hold both, it is then given the best
+    /// of each, as many as it would get of all: by score alone, what is known leaves no room for the rest. Asked once, when
+    /// the engine is built.
+    fn mixes_known(&self) -> bool {
+        false
+    }
 }
 
 /// The best, as they are.
@@ -24,55 +32,5 @@ pub struct TopRanked;
 impl SlatePolicy for TopRanked {
     fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
         (0..ranked.len().min(request.limit)).collect()
-    }
-}
-
-/// Keeps items of one group (an artist, an album) apart in the list.
-///
-/// Each place gets the best item whose group is in none of the `apart` places before it. If there is none, it gets
-/// the best that is left: a list is never shorter for it. Items without a group are in nobody's way.
-///
-/// ```
-/// use segue::plugin::SpacedBy;
-/// use segue::{Engine, ItemId};
-///
-/// // Tracks are called "artist/title".
-/// let artist = |item: &ItemId| item.to_string().split_once('/').map(|(artist, _)| artist.to_owned());
-/// let engine = Engine::builder().slate(SpacedBy::new(2, artist)).open()?;
-/// # Ok::<(), segue::BuildError>(())
-/// ```
-pub struct SpacedBy<F> {
-    apart: usize,
-    group_of: F,
-}
-
-impl<F> SpacedBy<F> {
-    /// At least `apart` other items between two of one group, which `group_of` an item tells.
-    pub fn new(apart: usize, group_of: F) -> Self {
-        Self { apart, group_of }
-    }
-}
-
-impl<F> fmt::Debug for SpacedBy<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpacedBy").field("apart", &self.apart).finish_non_exhaustive()
-    }
-}
-
-impl<G: PartialEq, F: Fn(&ItemId) -> Option<G> + Send + Sync + 'static> SlatePolicy for SpacedBy<F> {
-    fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
-        let groups: Vec<Option<G>> =
-            ranked.iter().map(|candidate| (self.group_of)(&candidate.item)).collect();
-        let mut left: Vec<usize> = (0..ranked.len()).collect();
-        let mut slate: Vec<usize> = Vec::new();
-        while slate.len() < request.limit && !left.is_empty() {
-            let near = &slate[slate.len().saturating_sub(self.apart)..];
-            let is_free = |&place: &usize| {
-                groups[place].is_none() || near.iter().all(|&other| groups[other] != groups[place])
-            };
-            let next = left.iter().position(is_free).unwrap_or(0);
-            slate.push(left.remove(next));
-        }
-        slate
     }
 }

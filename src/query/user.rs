@@ -108,8 +108,7 @@ impl<'v> UserView<'v> {
         };
         let cells = self.known.as_ref().map(|known| known.state.history.cells());
         let known = cells.unwrap_or_default().iter().map(Cell::item).collect();
-        let state = self.known.as_ref().map(|known| Arc::clone(&known.state));
-        query.with_known(known).of_user(self.id.clone(), state)
+        query.with_known(known).of_user(self.id.clone(), self.state())
     }
 
     /// What the user would score each of `items`, in their order, on the scale of
@@ -179,6 +178,11 @@ impl<'v> UserView<'v> {
             })
         };
         cells.iter().take_while(|cell| cell.item().index() < n_items).filter_map(entry).collect()
+    }
+
+    /// What they have done, as far as anything is known of them.
+    pub(super) fn state(&self) -> Option<Arc<UserState>> {
+        self.known.as_ref().map(|known| Arc::clone(&known.state))
     }
 
     /// What this view of a user pins and the vector it answers with, for tests that check it from outside.

@@ -7,8 +7,8 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::answer::{QueryError, Recommendations, Source};
+use super::chain::QueryPolicies;
 use super::items::{ItemQuery, Target};
-use super::policies::QueryPolicies;
 use super::taste::{self, TasteError};
 use super::user::{FactOf, UserView};
 use crate::kernel::{AlignedVec, SimdPath};
@@ -122,8 +122,32 @@ impl View {
         users: &[UserId],
         limit: usize,
     ) -> Result<Vec<Recommendations>, QueryError> {
+        self.recommend_batch_with(users, |query| query.limit(limit))
+    }
+
+    /// As [`recommend_batch`](Self::recommend_batch), with everything that a query can be told: `with` is given each
+    /// user's, on the pool's threads.
+    ///
+    /// ```
+    /// use segue::{Engine, Event, UserId};
+    ///
+    /// let engine = Engine::builder().open()?;
+    /// engine.import((0..30_u64).map(|n| Event::listen(n % 7, n % 10)))?;
+    /// let users: Vec<UserId> = (0..7_u64).map(Into::into).collect();
+    /// let lists = engine.reader().view().recommend_batch_with(&users, |query| query.limit(3).in_market("DE"))?;
+    /// assert_eq!(lists.len(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ItemQuery::run`].
+    pub fn recommend_batch_with(
+        &self,
+        users: &[UserId],
+        with: impl for<'q> Fn(ItemQuery<'q>) -> ItemQuery<'q> + Sync,
+    ) -> Result<Vec<Recommendations>, QueryError> {
         let share = |users: &[UserId]| {
-            let query = |user| self.user(user).recommend().limit(limit);
+            let query = |user| with(self.user(user).recommend());
             ItemQuery::run_all(&users.iter().map(query).collect::<Vec<_>>())
         };
         let lists: Result<Vec<_>, _> =

@@ -5,8 +5,8 @@
 //! acknowledged, is written down in `docs::formats`.
 
 pub(crate) mod bytes;
-#[cfg(test)]
-mod contract;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod contract;
 mod dir;
 mod error;
 mod lock;

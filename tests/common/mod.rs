@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test uses the parts it needs")]
 
 pub(crate) mod kill;
+pub(crate) mod lists;
 pub(crate) mod log_source;
 pub(crate) mod naive;
 pub(crate) mod power;
@@ -11,7 +12,10 @@ pub(crate) mod temp;
 
 use std::time::Duration;
 
-use segue::{AlsParams, Engine, EngineBuilder, Event, ItemId, ManualClock, NeverSweep, Timestamp, View};
+use segue::{
+    AlsParams, Engine, EngineBuilder, Event, ItemId, ManualClock, MusicSettings, MusicWeigher, NeverSweep,
+    Timestamp, View,
+};
 
 /// Long enough for any machine; nothing waits for it to pass.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,7 +62,19 @@ pub(crate) fn small() -> EngineBuilder {
     // Spelled out: what these tests expect of small worlds should not hang on the defaults.
     let als = AlsParams::builder().n_factors(8).regularization(0.01).unobserved_weight(0.05);
     let als = als.build().expect("usable settings");
-    Engine::builder().als(als).sweep_policy(NeverSweep).clock(ManualClock::at(now())).threads(1)
+    Engine::builder()
+        .als(als)
+        .weigher(plain_music())
+        .sweep_policy(NeverSweep)
+        .clock(ManualClock::at(now()))
+        .threads(1)
+}
+
+/// The default weigher, but a skip says as much wherever it comes: what an event means then depends on nothing but itself.
+pub(crate) fn plain_music() -> MusicWeigher {
+    let mut settings = MusicSettings::default();
+    settings.skip_discount = 0.0;
+    MusicWeigher::new(settings).expect("in range")
 }
 
 /// Random events: mostly listens, some skips, likes, and likes taken back.

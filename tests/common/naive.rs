@@ -259,7 +259,8 @@ pub(crate) fn users_of(steps: &[Step]) -> BTreeSet<UserId> {
     steps.iter().flat_map(of).collect()
 }
 
-/// The default weigher's table, as its documentation has it: preference and confidence.
+/// The default weigher's table, as its documentation has it, where no skip is [discounted](super::plain_music): preference and
+/// confidence.
 pub(crate) fn music(event: &Event) -> (f64, f64) {
     let fraction = match event.how_far() {
         Played::Fraction(fraction) => Some(fraction),

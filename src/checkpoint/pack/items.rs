@@ -2,7 +2,7 @@
 
 use super::ids::{put_id, take_id};
 use crate::checkpoint::rules;
-use crate::model::ItemRecord;
+use crate::model::{ItemRecord, SkipCount};
 use crate::storage::bytes::{DecodeError, PutBytes, TakeBytes};
 use crate::types::{ItemId, ItemIdx};
 
@@ -30,6 +30,17 @@ pub(in crate::checkpoint) fn take_item(
     let record = ItemRecord { confidence, solved_at_confidence, is_due };
     rules::item_record(&record)?;
     Ok((id, record))
+}
+
+pub(in crate::checkpoint) fn put_skips(out: &mut Vec<u8>, count: SkipCount) {
+    out.put_varint(u64::from(count.listens));
+    out.put_varint(u64::from(count.skips));
+}
+
+pub(in crate::checkpoint) fn take_skips(bytes: &mut TakeBytes<'_>) -> Result<SkipCount, DecodeError> {
+    let count = SkipCount { listens: bytes.varint_u32()?, skips: bytes.varint_u32()? };
+    rules::ensure(count.is_sound(), "a count of skips")?;
+    Ok(count)
 }
 
 pub(in crate::checkpoint) fn put_queued(out: &mut Vec<u8>, item: ItemIdx) {

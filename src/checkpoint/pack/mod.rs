@@ -12,7 +12,7 @@ mod users;
 
 pub(super) use floats::{put_f32s, put_f64s, take_f32s, take_f64s};
 pub(super) use ids::{put_id, take_id};
-pub(super) use items::{put_item, put_queued, take_item, take_queued};
+pub(super) use items::{put_item, put_queued, put_skips, take_item, take_queued, take_skips};
 pub(super) use users::{UserContext, put_user, take_user};
 
 #[cfg(test)]

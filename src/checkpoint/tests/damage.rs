@@ -34,8 +34,15 @@ fn read_bytes(bytes: Vec<u8>) -> Result<Restored, StoreError> {
 
 /// A state of some hundred bytes, and one of some kilobytes with every kind of section.
 fn small_files() -> [Vec<u8>; 2] {
-    let tiny =
-        World { n_users: 2, n_items: 3, n_events: 2, has_model: false, has_gaps: false, ..World::SMALL };
+    let tiny = World {
+        n_users: 2,
+        n_items: 3,
+        n_events: 2,
+        n_skips: 9,
+        has_model: false,
+        has_gaps: false,
+        ..World::SMALL
+    };
     [bytes_of(tiny), bytes_of(World::SMALL)]
 }
 

@@ -17,6 +17,7 @@ const WORLD: World = World {
     n_factors: 64,
     n_events: 49,
     recent_events: 64,
+    n_skips: 0,
     has_model: true,
     has_gaps: false,
 };

@@ -29,6 +29,7 @@ fn worlds() -> impl Iterator<Item = World> {
                 n_users,
                 n_factors,
                 recent_events,
+                n_skips: 300,
                 has_model,
                 n_events: 40,
                 n_items: 90,
@@ -51,6 +52,7 @@ fn every_part_of_a_state_comes_back_to_the_bit() {
         assert_eq!(restored.last_freeze, snapshot.last_freeze);
         assert_eq!(restored.norm_of_model, snapshot.norm_of_model);
         assert_eq!(restored.items_to_fold, snapshot.items_to_fold);
+        assert_eq!(restored.skips, snapshot.skips);
         assert_eq!(restored.source_offsets, snapshot.source_offsets);
         assert_eq!(restored.actions.custom(), snapshot.actions.custom());
         assert!(restored.dedupe.keys().eq(snapshot.dedupe.keys()));

@@ -9,12 +9,13 @@ use crate::checkpoint::{Position, RunningGramians, Snapshot};
 use crate::kernel::{AlignedVec, SimdPath, SplitMix64, stride_of};
 use crate::model::{
     ActionNames, Decay, DedupeWindow, Fact, Folded, Generation, ItemRecord, ItemRows, ItemSide,
-    LearningSettings, Limits, RawEvent, Saturation, Shared, UserLimits, UserSide, UserState, Weighing,
+    LearningSettings, Limits, RawEvent, Saturation, Shared, SkipCounts, UserLimits, UserSide, UserState,
+    Weighing,
 };
 use crate::publish::{Freeze, Published};
 use crate::types::{
-    ActionKind, DayPart, EventSeq, GenerationId, ItemId, ItemIdx, ItemVersion, Signal, Timestamp, UserId,
-    UserIdx, UtcOffset,
+    ActionKind, Context, DayPart, EventSeq, GenerationId, ItemId, ItemIdx, ItemVersion, Signal, Timestamp,
+    UserId, UserIdx, UtcOffset,
 };
 
 /// How large a state is, and what it has in it.
@@ -27,6 +28,7 @@ pub(super) struct World {
     /// Of a user, on average; some have none, some have ten times as many.
     pub(super) n_events: usize,
     pub(super) recent_events: usize,
+    pub(super) n_skips: u32,
     pub(super) has_model: bool,
     /// Whether some users and items were forgotten or never did anything.
     pub(super) has_gaps: bool,
@@ -41,6 +43,7 @@ impl World {
         n_factors: 2,
         n_events: 6,
         recent_events: 5,
+        n_skips: 0,
         has_model: true,
         has_gaps: true,
     };
@@ -97,6 +100,7 @@ impl World {
             generation,
             items,
             item_records: self.item_records(),
+            skips: self.skips(),
             items_to_fold: (0..self.n_items).rev().step_by(4).map(ItemIdx::new).collect(),
             dedupe: self.dedupe(),
             actions,
@@ -268,6 +272,19 @@ impl World {
             items_at_sweep: of(&all[1..]),
             items_moved: 0.0125,
         }
+    }
+
+    /// Listens and skips of all items but the last.
+    fn skips(self) -> SkipCounts {
+        let mut skips = SkipCounts::default();
+        for n in 0..self.n_skips {
+            let item = ItemIdx::new(n * 7 % (self.n_items - 1));
+            let part = DayPart::new(u8::try_from(n % 8).expect("below eight")).expect("there are eight");
+            let kind = if n % 3 == 0 { ActionKind::Skip } else { ActionKind::Listen };
+            let context = Context::new().device(format!("device {}", n % 5));
+            skips.add(item, &kind, part, Some(&context).filter(|_| n % 2 == 0));
+        }
+        skips
     }
 
     fn item_records(self) -> Vec<ItemRecord> {

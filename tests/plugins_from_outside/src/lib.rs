@@ -196,8 +196,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a storage of any kind could have a file of this name.
+fn check_name(name: &str) -> io::Result<()> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_suitable = !name.is_empty() && !name.ends_with('.') && name.chars().all(is_plain);
+    let is_taken = name.eq_ignore_ascii_case("lock");
+    if is_suitable && !is_taken { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
 impl MapStorage {
     fn file(&self, name: &str) -> io::Result<File> {
+        check_name(name)?;
         lock(&self.files).get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
@@ -213,6 +222,7 @@ impl Storage for MapStorage {
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
+        check_name(name)?;
         let mut files = lock(&self.files);
         if files.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -234,6 +244,8 @@ impl Storage for MapStorage {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        check_name(from)?;
+        check_name(to)?;
         let mut files = lock(&self.files);
         let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
         files.insert(to.to_owned(), file);
@@ -241,6 +253,7 @@ impl Storage for MapStorage {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        check_name(name)?;
         lock(&self.files).remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -289,9 +302,23 @@ impl StorageLock for Locked {}
 
 #[cfg(test)]
 mod tests {
+    use segue::testing::{
+        check_clock, check_filter, check_rescorer, check_slate, check_storage, check_sweep_policy, check_weigher,
+    };
     use segue::{Durability, Engine, Event, Health};
 
     use super::*;
+
+    #[test]
+    fn each_of_them_keeps_what_its_seam_promises() {
+        check_weigher(&LikesAlone);
+        check_sweep_policy(EveryTen);
+        check_filter(NothingHidden);
+        check_rescorer(ShortNamesFirst);
+        check_slate(Backwards);
+        check_clock(&Noon);
+        check_storage(&MapStorage::default());
+    }
 
     #[test]
     fn all_of_them_at_work_in_one_engine() {

@@ -8,7 +8,7 @@ use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
-use crate::guard::{LatencyHistogram, Watch};
+use crate::guard::{LatencyHistogram, Watch, fenced};
 use crate::types::{Clock, SystemClock, Timestamp};
 
 /// What takes longer than this is no scheduler's whim: a request should take microseconds.
@@ -19,7 +19,8 @@ const BUDGET: Duration = Duration::from_millis(50);
 pub(crate) struct QueryPolicies {
     pub(crate) filters: Vec<Box<dyn Filter>>,
     pub(crate) rescorers: Vec<Box<dyn Rescorer>>,
-    pub(crate) slate: Option<Box<dyn SlatePolicy>>,
+    slates: Vec<Box<dyn SlatePolicy>>,
+    mixes_known: bool,
     /// Items that rescorers and the slate get; `None` for four times as many as are asked for and at least fifty more.
     pub(crate) pool: Option<usize>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -62,7 +63,8 @@ impl Default for QueryPolicies {
         Self {
             filters: Vec::new(),
             rescorers: Vec::new(),
-            slate: None,
+            slates: Vec::new(),
+            mixes_known: false,
             pool: None,
             clock: Arc::new(SystemClock),
             watches: QueryWatches::default(),
@@ -71,6 +73,23 @@ impl Default for QueryPolicies {
 }
 
 impl QueryPolicies {
+    /// None, under these watches.
+    pub(crate) fn watched_by(watches: QueryWatches) -> Self {
+        Self { watches, ..Self::default() }
+    }
+
+    /// Adds a slate policy, after those added before.
+    pub(crate) fn push_slate(&mut self, slate: Box<dyn SlatePolicy>) {
+        // Nothing is under watch yet; one that panics here will do so again.
+        self.mixes_known |= fenced(|| slate.mixes_known()).unwrap_or_default();
+        self.slates.push(slate);
+    }
+
+    /// Whether a list wants the best of what is known and the best of what is new.
+    pub(super) fn mixes_known(&self) -> bool {
+        self.mixes_known
+    }
+
     /// Whether anybody wants to know the time.
     pub(super) fn is_empty(&self) -> bool {
         self.filters.is_empty() && !self.reorders()
@@ -78,7 +97,7 @@ impl QueryPolicies {
 
     /// Whether lists are more than the best by the model's score.
     pub(super) fn reorders(&self) -> bool {
-        !self.rescorers.is_empty() || self.slate.is_some()
+        !self.rescorers.is_empty() || !self.slates.is_empty()
     }
 
     /// How many items a search must find for a list of `limit`.
@@ -113,20 +132,28 @@ impl QueryPolicies {
         filters
     }
 
-    /// The items of a list: `ranked`, which are the best first, as rescorers and the slate have them.
+    /// The items of a list: `ranked`, which are the best first, as rescorers and slate policies have them.
     pub(super) fn arrange(&self, request: &Request<'_>, mut ranked: Vec<Candidate>) -> Vec<Candidate> {
         for rescorer in &self.rescorers {
             self.rescore(&**rescorer, request, &mut ranked);
         }
-        let Some(slate) = &self.slate else {
-            ranked.truncate(request.limit);
-            return ranked;
-        };
+        for (nth, slate) in self.slates.iter().enumerate() {
+            let is_last = nth + 1 == self.slates.len();
+            let limit = if is_last { request.limit } else { ranked.len() };
+            ranked = self.arrange_by(&**slate, &Request { limit, ..*request }, ranked);
+        }
+        ranked.truncate(request.limit);
+        ranked
+    }
+
+    fn arrange_by(
+        &self,
+        slate: &dyn SlatePolicy,
+        request: &Request<'_>,
+        ranked: Vec<Candidate>,
+    ) -> Vec<Candidate> {
         let watch = &self.watches.slate;
-        let Some(places) = watch.call(|| slate.arrange(request, &ranked)) else {
-            ranked.truncate(request.limit);
-            return ranked;
-        };
+        let Some(places) = watch.call(|| slate.arrange(request, &ranked)) else { return ranked };
         let n_ranked = ranked.len();
         let mut left: Vec<Option<Candidate>> = ranked.into_iter().map(Some).collect();
         let mut list = Vec::with_capacity(request.limit.min(n_ranked));
@@ -136,7 +163,6 @@ impl QueryPolicies {
                 None => watch.nonsense(format!("place {place} of {n_ranked}, or twice")),
             }
         }
-        list.truncate(request.limit);
         list
     }
 
