@@ -75,8 +75,6 @@ impl<W: Write> NpzWriter<W> {
 
 /// The writer's error as it was.
 fn as_io(error: rawzip::Error) -> io::Error {
-    match error.into_kind() {
-        ErrorKind::IO(error) => error,
-        other => io::Error::other(rawzip::Error::from(other)),
-    }
+    let kind = error.into_kind();
+    if let ErrorKind::IO(error) = kind { error } else { io::Error::other(rawzip::Error::from(kind)) }
 }

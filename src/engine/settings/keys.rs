@@ -110,7 +110,7 @@ pub(super) const KEYS: &[Key] = &[
         whole: false,
         get: |all| Some(all.sweep_every?.period().map_or(0.0, |period| period.as_secs_f64())),
         set: |all, value| {
-            with_policy(all, |policy| policy.with_period(above_zero(value).map(Duration::from_secs_f64)))
+            with_policy(all, |policy| policy.with_period(above_zero(value).map(Duration::from_secs_f64)));
         },
     },
     Key {
