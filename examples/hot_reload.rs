@@ -18,14 +18,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::builder()
         .settings_file(&file)
         .observe_with(move |notice| {
-            let line = match notice {
-                Notice::SettingsRead { changes, .. } => format!("read, {} will change", changes.len()),
-                Notice::SettingsInForce { changes, .. } => {
-                    let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
-                    format!("in force: {}", changes.join(", "))
-                }
-                Notice::SettingsRefused { error, .. } => format!("refused: {error}"),
-                _ => return,
+            let line = if let Notice::SettingsRead { changes, .. } = notice {
+                format!("read, {} will change", changes.len())
+            } else if let Notice::SettingsInForce { changes, .. } = notice {
+                let changes: Vec<_> = changes.iter().map(ToString::to_string).collect();
+                format!("in force: {}", changes.join(", "))
+            } else if let Notice::SettingsRefused { error, .. } = notice {
+                format!("refused: {error}")
+            } else {
+                return;
             };
             // Whoever listens may have gone home.
             let _ = tell.send(line);

@@ -37,10 +37,12 @@ fn a_refusal_is_told_everywhere_and_the_model_in_use_stays() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let engine = engine(small().sweep_gate(OnceIsEnough).observe_with(move |notice| {
-        let line = match notice {
-            Notice::Published(report) => format!("published {}", report.generation.get()),
-            Notice::SweepFailed(error) => format!("failed: {error}"),
-            _ => return,
+        let line = if let Notice::Published(report) = notice {
+            format!("published {}", report.generation.get())
+        } else if let Notice::SweepFailed(error) = notice {
+            format!("failed: {error}")
+        } else {
+            return;
         };
         tell.lock().expect("nobody panics").push(line);
     }));

@@ -54,11 +54,10 @@ impl Naive {
 
     fn learn(&mut self, event: &Event, times: f64) {
         let (segue::Action::Do(kind) | segue::Action::Undo(kind)) = event.action();
-        let skips = match kind {
-            ActionKind::Listen => 0.0,
-            ActionKind::Skip => times,
-            _ => return,
-        };
+        let skips = if *kind == ActionKind::Skip { times } else { 0.0 };
+        if !matches!(kind, ActionKind::Listen | ActionKind::Skip) {
+            return;
+        }
         for counts in [
             &mut self.overall,
             self.items.entry(event.item().clone()).or_default(),

@@ -144,7 +144,7 @@ fn archives_of_something_else_are_refused_by_name() {
 #[test]
 fn an_array_larger_than_its_archive_can_hold_is_refused_before_it_is_made() {
     const N_USERS: usize = 20_000;
-    let user_ids: String = (0..N_USERS).map(|user| format!("{user}\n")).collect();
+    let user_ids = (0..N_USERS).fold(String::new(), |ids, user| ids + &format!("{user}\n"));
     let items = npy("<f4", "(4, 1)", &[0; 16]);
     let read = |users: &[u8], method| {
         let arrays = [("user_factors.npy", users), ("item_factors.npy", &*items)];
@@ -163,7 +163,8 @@ fn an_array_larger_than_its_archive_can_hold_is_refused_before_it_is_made() {
         "{bomb:?}"
     );
     // Zeros that are harmless are let through.
-    let zeros = read(&npy("<f4", &format!("({N_USERS}, 1)"), &[0; 4 * N_USERS]), CompressionMethod::DEFLATE);
+    let zeros =
+        read(&npy("<f4", &format!("({N_USERS}, 1)"), &vec![0; 4 * N_USERS]), CompressionMethod::DEFLATE);
     assert_eq!(zeros.expect("all is there").users().ids.len(), N_USERS);
 }
 

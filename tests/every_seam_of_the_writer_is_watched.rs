@@ -128,9 +128,12 @@ fn answers(engine: &Engine) {
 
 fn incident(engine: &Engine, seam: &str) -> Incident {
     let degradations = engine.stats().degradations;
-    let of_seam = |one: Degradation| match one {
-        Degradation::Plugin { seam: named, incident } if named == seam => Some(incident),
-        _ => None,
+    let of_seam = |one: Degradation| {
+        if let Degradation::Plugin { seam: named, incident } = one {
+            (named == seam).then_some(incident)
+        } else {
+            None
+        }
     };
     degradations.into_iter().find_map(of_seam).unwrap_or_else(|| panic!("{:?}", engine.health()))
 }

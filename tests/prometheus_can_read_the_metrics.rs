@@ -1,5 +1,7 @@
 //! What an engine exports is valid Prometheus text with the numbers of `stats`, under the documented names and no others.
 
+#![expect(clippy::float_cmp, reason = "small counts are exact")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

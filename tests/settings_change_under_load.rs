@@ -70,10 +70,12 @@ fn a_thousand_edits_half_of_them_broken_tear_nothing_and_lose_nothing() {
     let torn = Arc::new(Mutex::new(Vec::new()));
     let observe = {
         let (in_force, refused) = (Arc::clone(&in_force), Arc::clone(&refused));
-        move |notice: &Notice<'_>| match notice {
-            Notice::SettingsInForce { .. } => drop(in_force.fetch_add(1, Ordering::Relaxed)),
-            Notice::SettingsRefused { .. } => drop(refused.fetch_add(1, Ordering::Relaxed)),
-            _ => {}
+        move |notice: &Notice<'_>| {
+            if matches!(notice, Notice::SettingsInForce { .. }) {
+                in_force.fetch_add(1, Ordering::Relaxed);
+            } else if matches!(notice, Notice::SettingsRefused { .. }) {
+                refused.fetch_add(1, Ordering::Relaxed);
+            }
         }
     };
     let engine =

@@ -89,7 +89,7 @@ mod tests {
         let (input, discoveries) = world(900, 9);
         assert_eq!(input.n_pairs() / PAIRS_PER_TRIAL, 90);
         assert_eq!(hold_out(&input, discoveries), []);
-        let (input, discoveries) = world(4_000, MIN_HISTORY as u32 - 1);
+        let (input, discoveries) = world(4_000, 3);
         assert_eq!(hold_out(&input, discoveries), [], "short histories");
         let (input, discoveries) = world(1_990, 9);
         assert_eq!(hold_out(&input, discoveries), [], "two items that can spare 49 each");
