@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::guard::Watch;
 use crate::ingest::{Admission, EventFacts, InvalidEvent, Weigher};
 use crate::model::SkipRates;
+use crate::publish::Published;
 use crate::query::{FactOf, UserView, View};
 use crate::types::{Action, ActionKind, Event, UserId};
 
@@ -15,8 +16,14 @@ use crate::types::{Action, ActionKind, Event, UserId};
 #[derive(Debug, Clone)]
 pub(super) struct SessionMaker {
     pub(super) admission: Admission,
-    pub(super) weigher: Arc<dyn Weigher>,
+    pub(super) rules: Arc<Published<SessionRules>>,
     pub(super) watch: Arc<Watch>,
+}
+
+/// What sessions go by, which may change while they last.
+#[derive(Debug)]
+pub(super) struct SessionRules {
+    pub(super) weigher: Arc<dyn Weigher>,
     pub(super) max_history: usize,
 }
 
@@ -121,17 +128,18 @@ impl PrivateSession {
             return Err(PrivateSessionError::AnotherUser(event));
         }
         let interaction = self.maker.admission.admit(event)?;
+        let rules = self.maker.rules.load();
         match interaction.event().action() {
             Action::Do(kind) => {
                 let facts =
                     EventFacts::new(interaction.event(), kind, interaction.at(), SkipRates::default());
-                let Some(signal) = self.maker.watch.call_often(|| self.maker.weigher.weigh(&facts)) else {
+                let Some(signal) = self.maker.watch.call_often(|| rules.weigher.weigh(&facts)) else {
                     return Err(PrivateSessionError::WeigherPanicked(interaction.into_event()));
                 };
                 let item = interaction.event().item().clone();
                 let fact = FactOf { item, at: interaction.at(), signal, day_part: interaction.day_part() };
                 self.events.push_back(SessionEvent { kind: kind.clone(), fact });
-                if self.events.len() > self.maker.max_history {
+                if self.events.len() > rules.max_history {
                     self.events.pop_front();
                 }
                 Ok(())
@@ -154,6 +162,6 @@ impl PrivateSession {
     /// known to it, so they are not recommended. Give it views of the engine that the session is of.
     pub fn user<'v>(&self, view: &'v View) -> UserView<'v> {
         let facts = self.events.iter().map(|event| event.fact.clone());
-        view.user_with_facts(&self.user, facts, self.maker.max_history)
+        view.user_with_facts(&self.user, facts, self.maker.rules.load().max_history)
     }
 }

@@ -17,7 +17,7 @@ use super::meters::{Meters, Stages, Watches};
 use super::observer::WatchedObserver;
 use super::open::RecoveryReport;
 use super::queue::JournalState;
-use super::session::SessionMaker;
+use super::session::{SessionMaker, SessionRules};
 use super::settings::LiveSettings;
 use super::store::Store;
 use crate::checkpoint::Restored;
@@ -53,6 +53,8 @@ pub(super) struct Writer {
     pub(super) helpers: Arc<ThreadPool>,
     pub(super) crew: Crew,
     pub(super) weigher: Arc<dyn Weigher>,
+    /// What private sessions go by.
+    pub(super) session_rules: Arc<Published<SessionRules>>,
     pub(super) policy: Box<dyn SweepPolicy>,
     pub(super) gate: Arc<WatchedGate>,
     pub(super) observer: Arc<WatchedObserver>,
@@ -136,7 +138,9 @@ pub(super) struct Training {
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
         let Policies { weigher, sweep_policy, gate, observer, pool, helpers, queries, watches } = policies;
-        let live = LiveSettings::of(&settings, &*sweep_policy, &gate);
+        let live = LiveSettings::of(&settings, &*weigher, &*sweep_policy, &gate);
+        let rules =
+            SessionRules { weigher: Arc::clone(&weigher), max_history: settings.learning.max_history };
         let shared = Arc::new(Shared::new(
             &settings.limits,
             settings.learning.als.n_factors(),
@@ -189,6 +193,7 @@ impl Writer {
             settings,
             shared,
             pool,
+            session_rules: Arc::new(Published::new(Arc::new(rules))),
             weigher,
             policy: sweep_policy,
             gate,
@@ -230,6 +235,7 @@ impl Writer {
     /// Ends the opening of a store: what was replayed does not count.
     pub(super) fn recovered(&mut self, report: RecoveryReport) {
         self.show_settings();
+        drop(self.session_rules.replace(Arc::new(self.rules_of_sessions())));
         let now = self.now();
         let age = self.last_freeze.map(|(_, at)| now.saturating_since(at));
         self.meters = Arc::new(Meters::after(report, self.generation.id, age, self.watches.clone()));
@@ -301,10 +307,14 @@ impl Writer {
     pub(super) fn session_maker(&self, admission: Admission) -> SessionMaker {
         SessionMaker {
             admission,
-            weigher: Arc::clone(&self.weigher),
+            rules: Arc::clone(&self.session_rules),
             watch: Arc::clone(&self.watches.weigher),
-            max_history: self.settings.learning.max_history,
         }
+    }
+
+    /// What private sessions go by as things are.
+    pub(super) fn rules_of_sessions(&self) -> SessionRules {
+        SessionRules { weigher: Arc::clone(&self.weigher), max_history: self.settings.learning.max_history }
     }
 
     /// Tells the host of offsets that are in the journal.

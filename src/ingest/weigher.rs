@@ -1,5 +1,6 @@
 //! What an event means: the first policy a host will want to change.
 
+use std::any::Any;
 use std::fmt;
 
 use crate::model::SkipRates;
@@ -54,7 +55,7 @@ impl<'a> EventFacts<'a> {
 /// of the host that pushes, at the same time perhaps. A closure is given with
 /// [`EngineBuilder::weigh_with`](crate::EngineBuilder::weigh_with).
 #[diagnostic::on_unimplemented(note = "give a closure with `EngineBuilder::weigh_with`")]
-pub trait Weigher: fmt::Debug + Send + Sync + 'static {
+pub trait Weigher: Any + fmt::Debug + Send + Sync {
     /// The signal of one event.
     fn weigh(&self, facts: &EventFacts<'_>) -> Signal;
 }

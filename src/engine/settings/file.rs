@@ -106,6 +106,9 @@ impl SettingsFile {
             }
             (key.set)(&mut settings, value);
         }
+        let of_weigher = |&&(_, key, _): &&(usize, &Key, f64)| key.name.starts_with("weigher.");
+        let line = self.values.iter().rev().find(of_weigher).map_or(1, |&(line, ..)| line);
+        settings.check_together().map_err(|source| SettingsFileError::Setting { line, source })?;
         Ok(settings)
     }
 }
@@ -249,6 +252,15 @@ mod tests {
         let refused = SettingsFile::parse("[gate]\nmin_trials = 50\n").expect("sound").over(&own);
         let message = "line 2: gate.min_trials cannot be set: the engine has a sweep gate of the host's own";
         assert_eq!(refused.expect_err("no such gate").to_string(), message);
+    }
+
+    #[test]
+    fn numbers_of_the_weigher_must_go_together() {
+        let file = |text| SettingsFile::parse(text).expect("each is in range").over(&base());
+        let settings = file("[weigher]\nlike = 5\nbarely_heard = 0.4\n").expect("they do");
+        assert_eq!(settings.weigher.map(|weigher| (weigher.like, weigher.barely_heard)), Some((5.0, 0.4)));
+        let refused = file("[weigher]\nlike = 5\nbarely_heard = 0.6\n").expect_err("0.5 is mostly");
+        assert_eq!(refused.to_string(), "line 3: weigher: barely_heard must be between 0 and 0.5, got 0.6");
     }
 
     #[test]

@@ -30,12 +30,34 @@ impl Key {
     /// What takes the place of the built-in plug-in that has this setting.
     #[cfg(feature = "reload")]
     pub(super) fn seam(&self) -> &'static str {
-        if self.name.starts_with("gate.") { "sweep gate" } else { "sweep policy" }
+        match self.name.split_once('.') {
+            Some(("gate", _)) => "sweep gate",
+            Some(("weigher", _)) => "weigher",
+            _ => "sweep policy",
+        }
     }
 }
 
 /// The most of whatever is counted: far beyond use, and exact as a float.
 const MANY: f64 = 1e9;
+
+/// A number of the weigher's.
+macro_rules! of_weigher {
+    ($field:ident, $least:expr, $most:expr) => {
+        Key {
+            name: concat!("weigher.", stringify!($field)),
+            least: $least,
+            most: $most,
+            whole: false,
+            get: |all| Some(shortest(all.weigher?.$field)),
+            set: |all, value| {
+                if let Some(weigher) = &mut all.weigher {
+                    weigher.$field = single(value);
+                }
+            },
+        }
+    };
+}
 
 /// All of them; `docs::settings` explains each.
 pub(super) const KEYS: &[Key] = &[
@@ -201,6 +223,20 @@ pub(super) const KEYS: &[Key] = &[
         get: |all| Some(all.gate?.old_until),
         set: |all, value| with_gate(all, |gate| gate.old_until = value),
     },
+    of_weigher!(mostly_heard, 0.0, 1.0),
+    of_weigher!(barely_heard, 0.0, 1.0),
+    of_weigher!(listen, 0.0, 1_000.0),
+    of_weigher!(half_heard, 0.0, 1.0),
+    of_weigher!(skip_preference, -1.0, 0.0),
+    of_weigher!(skip, 0.0, 1_000.0),
+    of_weigher!(skip_discount, 0.0, 1.0),
+    of_weigher!(late_skip, 0.0, 1_000.0),
+    of_weigher!(like, 0.0, 1_000.0),
+    of_weigher!(save, 0.0, 1_000.0),
+    of_weigher!(dislike_preference, -16.0, 0.0),
+    of_weigher!(dislike, 0.0, 1_000.0),
+    of_weigher!(custom, 0.0, 1_000.0),
+    of_weigher!(typical_length_s, 1.0, 86_400.0),
 ];
 
 fn with_policy(all: &mut LiveSettings, change: impl FnOnce(SweepEvery) -> SweepEvery) {
@@ -279,7 +315,7 @@ mod tests {
         let engine = EngineBuilder::default().threads(1).open_manual().expect("usable settings");
         for key in KEYS {
             let before = engine.settings();
-            for value in [key.least.max(1.0).min(key.most), key.most.min(1_000.0)] {
+            for value in [key.least.max(-8.0), key.least.max(1.0).min(key.most), key.most.min(1_000.0)] {
                 let mut after = before.clone();
                 (key.set)(&mut after, value);
                 assert_eq!((key.get)(&after), Some(value), "{}", key.name);

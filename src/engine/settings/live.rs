@@ -6,6 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::keys::KEYS;
+use crate::ingest::{MusicSettings, MusicSettingsError, MusicWeigher};
 use crate::training::{QualityGate, SweepEvery};
 
 /// Everything of an engine that is a number and may change while it runs.
@@ -48,6 +49,8 @@ pub struct LiveSettings {
     pub item_batch_every: Duration,
     /// The sweep policy; `None` if it is not a [`SweepEvery`], and then it stays what it is.
     pub sweep_every: Option<SweepEvery>,
+    /// The numbers of the weigher; `None` if it is not a [`MusicWeigher`](crate::MusicWeigher), and then it stays what it is.
+    pub weigher: Option<MusicSettings>,
     /// The sweep gate; `None` if it is not a [`QualityGate`], and then it stays what it is.
     pub gate: Option<QualityGate>,
 }
@@ -98,6 +101,9 @@ pub enum SettingError {
         /// One that is spelt almost like it.
         nearest: Option<&'static str>,
     },
+    /// Numbers of the weigher do not go together.
+    #[error("weigher: {0}")]
+    Weigher(#[from] MusicSettingsError),
     /// A value is not a number.
     #[error("{key} must be a number, got {got}")]
     NotANumber {
@@ -118,7 +124,16 @@ impl LiveSettings {
         for change in &changes {
             KEYS.iter().filter(|key| key.name == change.key).try_for_each(|key| key.check(change.after))?;
         }
+        after.check_together()?;
         Ok(changes)
+    }
+
+    /// Whether values that must fit each other do.
+    pub(super) fn check_together(&self) -> Result<(), SettingError> {
+        if let Some(weigher) = self.weigher {
+            MusicWeigher::new(weigher)?;
+        }
+        Ok(())
     }
 
     /// What is different in `after`. What only one of them has is left out.

@@ -12,6 +12,7 @@ use crate::engine::builder::Settings;
 use crate::engine::queue::Queued;
 use crate::engine::writer::Writer;
 use crate::engine::{Engine, EngineError, ManualEngine};
+use crate::ingest::{MusicWeigher, Weigher};
 use crate::journal::Record;
 use crate::model::LearningSettings;
 use crate::training::{QualityGate, SweepEvery, SweepPolicy, WatchedGate};
@@ -65,7 +66,13 @@ impl ManualEngine {
 
 impl LiveSettings {
     /// What these amount to.
-    pub(in crate::engine) fn of(settings: &Settings, policy: &dyn SweepPolicy, gate: &WatchedGate) -> Self {
+    pub(in crate::engine) fn of(
+        settings: &Settings,
+        weigher: &dyn Weigher,
+        policy: &dyn SweepPolicy,
+        gate: &WatchedGate,
+    ) -> Self {
+        let weigher: &dyn Any = weigher;
         let LearningSettings { als, max_history, recent_events, dedupe_window, .. } = &settings.learning;
         let policy: &dyn Any = policy;
         Self {
@@ -79,6 +86,7 @@ impl LiveSettings {
             later_sweeps: settings.warm_sweeps,
             item_batch_every: settings.item_batch_every,
             sweep_every: policy.downcast_ref::<SweepEvery>().copied(),
+            weigher: weigher.downcast_ref::<MusicWeigher>().map(MusicWeigher::settings),
             gate: gate.downcast::<QualityGate>().copied(),
         }
     }
@@ -87,7 +95,7 @@ impl LiveSettings {
 impl Writer {
     /// The numbers in force.
     pub(in crate::engine) fn live_settings(&self) -> LiveSettings {
-        LiveSettings::of(&self.settings, &*self.policy, &self.gate)
+        LiveSettings::of(&self.settings, &*self.weigher, &*self.policy, &self.gate)
     }
 
     /// Tells the host of the numbers in force.
@@ -122,6 +130,10 @@ impl Writer {
         if let (Some(_), Some(gate)) = (before.gate, settings.gate) {
             self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
         }
+        if let (Some(_), Some(weigher)) = (before.weigher, settings.weigher) {
+            self.weigher = Arc::new(MusicWeigher::new(weigher).map_err(SettingError::from)?);
+        }
+        drop(self.session_rules.replace(Arc::new(self.rules_of_sessions())));
         self.show_settings();
         if !changes.is_empty() {
             tracing::info!(target: "segue::settings", ?changes, "settings have changed");
