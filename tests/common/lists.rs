@@ -17,14 +17,17 @@ pub(crate) fn builder() -> EngineBuilder {
     Engine::builder().als(als).sweep_policy(NeverSweep).clock(ManualClock::at(now())).threads(1)
 }
 
-/// Everybody plays a dozen songs, one an hour; user 0 has played songs 0 to 11, the latest first.
+/// Everybody plays a dozen songs, one an hour; user 0 has played songs 0 to 11, the latest first. Every song was played by
+/// somebody else some time.
 pub(crate) fn events() -> impl Iterator<Item = Event> {
-    (0..N_USERS).flat_map(|user| {
+    let dozens = (0..N_USERS).flat_map(|user| {
         (0..12).map(move |place| {
             let item = (user * 5 + place * (1 + user % 7)) % N_ITEMS;
             Event::listen(user, item).at(hours_ago(i64::try_from(place).expect("few")))
         })
-    })
+    });
+    let others = |item: u64| Event::listen(1 + item % (N_USERS - 1), item).at(hours_ago(20));
+    dozens.chain((0..N_ITEMS).map(others))
 }
 
 pub(crate) fn open(builder: EngineBuilder) -> ManualEngine {

@@ -171,15 +171,15 @@ fn what_others_or_later_versions_wrote_is_told_apart() {
     let [whole, _] = small_files();
     assert!(matches!(read_bytes(b"a playlist of some kind".to_vec()), Err(StoreError::Foreign { .. })));
     let mut newer = whole.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     assert!(
         matches!(read_bytes(newer.clone()), Err(StoreError::Damaged { .. })),
-        "the checksum is of format 1"
+        "the checksum is of another format"
     );
     let sum = crc32c::crc32c(&newer[..20]).to_le_bytes();
     newer[20..24].copy_from_slice(&sum);
     let refused = read_bytes(newer).expect_err("it is of a later format");
-    assert!(matches!(refused, StoreError::Newer { found: 2, supported: 1, .. }));
+    assert!(matches!(refused, StoreError::Newer { found: 3, supported: 2, .. }));
     let mut longer = whole;
     longer.extend_from_slice(&[0; 16]);
     assert!(matches!(read_bytes(longer), Err(StoreError::Damaged { .. })));

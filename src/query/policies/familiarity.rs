@@ -147,8 +147,8 @@ fn is_due(at: usize, share: f32) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::request::for_tests::{candidate, heard, request};
     use super::*;
+    use crate::query::request::for_tests::{candidate, heard, request};
 
     const DAY: Duration = Duration::from_secs(24 * 3_600);
 

@@ -122,8 +122,8 @@ fn greedy(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::request::for_tests::{candidate, request};
     use super::*;
+    use crate::query::request::for_tests::{candidate, request};
 
     /// As it stands in the paper, everything reckoned anew for every place.
     fn naive(lambda: f32, limit: usize, relevances: &[f32], similarity: &[Vec<f32>]) -> Vec<usize> {
