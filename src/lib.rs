@@ -107,7 +107,7 @@ mod storage;
 pub mod testing;
 mod training;
 mod types;
-#[cfg(feature = "watch")]
+#[cfg(any(feature = "reload", feature = "spool"))]
 mod watch;
 
 #[doc(hidden)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use common::naive::{Naive, Step, music, users_of};
 use common::power::{Fault, FaultyStorage, Plan};
-use common::{Random, hours_ago, now};
+use common::{Random, hours_ago, now, plain_music};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use segue::{
     AlsParams, BuildError, Durability, Engine, Event, Health, ManualClock, ManualEngine, NeverSweep, Outcome,
@@ -90,7 +90,8 @@ impl World {
     fn open(&self, storage: &FaultyStorage, pool: &Arc<ThreadPool>) -> Result<Opened, BuildError> {
         let clock = ManualClock::at(now());
         let als = AlsParams::builder().n_factors(3).build().expect("usable settings");
-        let builder = Engine::builder().als(als).sweep_policy(NeverSweep).clock(clock.clone());
+        let builder = Engine::builder().als(als).weigher(plain_music());
+        let builder = builder.sweep_policy(NeverSweep).clock(clock.clone());
         let builder = builder.sweeps(1, 1).shared_pool(Arc::clone(pool));
         let builder = builder.store_in(storage.clone(), self.durability);
         let engine = builder.journal_segment_bytes(self.segment_bytes).open_manual()?;

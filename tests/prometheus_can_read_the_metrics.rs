@@ -131,7 +131,7 @@ fn the_numbers_are_those_of_stats() {
     assert_eq!(of("segue_health{state=\"degraded\"}"), 1.0);
     assert_eq!(of("segue_health{state=\"serving\"}"), 0.0);
     assert_eq!(of("segue_degraded{cause=\"plugin\"}"), 1.0);
-    assert_eq!(of("segue_plugin_incidents_total{kind=\"panic\",seam=\"weigher\"}"), 1.0);
+    assert_eq!(of("segue_plugin_incidents_total{seam=\"weigher\",kind=\"panic\"}"), 1.0);
     assert_eq!((of("segue_sweeps_total{result=\"published\"}"), of("segue_generation")), (2.0, 2.0));
     assert_eq!(
         (of("segue_users"), of("segue_queue_capacity_events")),

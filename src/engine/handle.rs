@@ -12,7 +12,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use super::builder::{BuildError, EngineBuilder};
+use super::build_error::BuildError;
+use super::builder::EngineBuilder;
 use super::change::HostChange;
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};

@@ -4,6 +4,7 @@
 //! writer by messages alone. [`Engine`] gives the writer a thread, [`ManualEngine`] leaves it to the host.
 
 mod apply;
+mod build_error;
 mod builder;
 mod change;
 mod checkpoints;
@@ -35,7 +36,8 @@ mod telemetry;
 mod worker;
 mod writer;
 
-pub use builder::{BuildError, CatalogueMode, EngineBuilder};
+pub use build_error::BuildError;
+pub use builder::{CatalogueMode, EngineBuilder};
 pub use handle::{
     CheckpointHandle, Engine, EngineError, EraseError, Erasure, ShutdownError, ShutdownReport, SweepHandle,
 };

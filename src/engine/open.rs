@@ -4,7 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::builder::{BuildError, Policies, Settings};
+use super::build_error::BuildError;
+use super::builder::{Policies, Settings};
 use super::checkpoints::remove_all_but;
 use super::replay::Replay;
 use super::store::{CheckpointEvery, Store, StoreSettings};

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::builder::{BuildError, Policies, Settings};
+use super::build_error::BuildError;
+use super::builder::{Policies, Settings};
 use super::replay::Replay;
 use super::writer::Writer;
 use crate::checkpoint::{self, Restored, StateDigest};

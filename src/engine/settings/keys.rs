@@ -16,6 +16,7 @@ pub(super) struct Key {
     /// `None` if the place is taken by a plug-in of the host's own.
     pub(super) get: fn(&LiveSettings) -> Option<f64>,
     /// Sets a value in range; nothing if the place is taken.
+    #[cfg_attr(not(feature = "reload"), expect(dead_code, reason = "values come from files"))]
     pub(super) set: fn(&mut LiveSettings, f64),
 }
 
