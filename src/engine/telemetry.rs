@@ -19,8 +19,8 @@ impl Engine {
     /// Records what [`stats`](Self::stats) and [`health`](Self::health) say with the recorder of the `metrics` facade, under
     /// the names that [`docs::operations`](crate::docs::operations) lists. Needs the feature `metrics`.
     ///
-    /// Call it before each scrape: nothing is recorded by itself, so the facade is nowhere near an event or a query. Takes
-    /// some hundred microseconds of the calling thread. Two engines of one process would overwrite each other: give each a
+    /// Call it before each scrape: nothing is recorded by itself, so the facade is nowhere near an event or a query. Runs
+    /// on the calling thread. Two engines of one process would overwrite each other: give each a
     /// recorder of its own (`metrics::with_local_recorder`), or one that labels.
     ///
     /// ```

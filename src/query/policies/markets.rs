@@ -55,7 +55,7 @@ impl fmt::Display for Market {
 /// A handle: clone it, give one to the engine and keep another. Every list asked for after a change goes by it; items may
 /// be set before the engine has heard of them, and may come later. It holds one bit for each item and market, and
 /// some 40 bytes an item; what changes is copied on the calling thread while lists are made from what was before: the bits of the markets
-/// concerned, and if there are new items the table of all items, tens of milliseconds for a million. So set many together.
+/// concerned, and if there are new items the table of all items. So set many together.
 ///
 /// ```
 /// use segue::plugin::Markets;
