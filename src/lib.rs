@@ -117,6 +117,8 @@ pub use als::{
     SweepError, SweepSolver, TrainedModel, TrainingInput, TrainingInputError, UserBase,
 };
 pub use checkpoint::{CheckpointError, CheckpointReport, StateDigest};
+#[cfg(all(feature = "npz", feature = "reload"))]
+pub use engine::ModelFileError;
 pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,

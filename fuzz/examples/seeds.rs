@@ -1,9 +1,11 @@
 //! Makes the seeds in `corpus/`, out of the crate itself: `cargo run --example seeds`, in this folder.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use segue::export::Export;
+use segue::import::ForeignModel;
 use segue::{Event, ManualEngine, MemoryStorage, Storage};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,6 +68,14 @@ fn live(engine: &mut ManualEngine, stage: usize) -> Result<(), Box<dyn std::erro
         engine.sweep()?;
     }
     if stage > 2 {
+        let view = engine.reader().view();
+        let (mut archive, export) = (Vec::new(), Export::of(&view));
+        export.write_npz(&mut archive)?;
+        let (mut users, mut items) = (Vec::new(), Vec::new());
+        export.write_user_ids(&mut users)?;
+        export.write_item_ids(&mut items)?;
+        let model = ForeignModel::read_npz(Cursor::new(archive), &users[..], &items[..])?;
+        engine.adopt(model)?;
         engine.merge_users(7_u64, "ana");
         engine.forget_user("ben");
         engine.forget_item("newer");

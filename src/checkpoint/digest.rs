@@ -6,7 +6,7 @@ use crc32c::crc32c_append;
 
 use super::pack::{put_f32s, put_f64s, put_id, put_item, put_skips, put_user};
 use super::parts::StateParts;
-use crate::model::SkipCount;
+use crate::model::{RowsOf, SkipCount};
 use crate::storage::bytes::PutBytes;
 use crate::types::UserIdx;
 
@@ -90,6 +90,9 @@ fn of_items(parts: &StateParts<'_>) -> u32 {
         sum.add(|out| {
             put_f32s(out, side.base.weighted());
             out.put_u64(side.base.n_items() as u64);
+            if side.rows_of == RowsOf::Foreigners {
+                out.put_u8(1);
+            }
         });
     }
     for record in parts.item_records {

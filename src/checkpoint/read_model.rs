@@ -12,7 +12,7 @@ use super::snapshot::RunningGramians;
 use super::wire;
 use crate::als::{Factors, Gramian, UserBase};
 use crate::kernel::{AlignedVec, SimdPath};
-use crate::model::{Generation, ItemRows, ItemSide, UserSide, Weighing};
+use crate::model::{Generation, ItemRows, ItemSide, RowsOf, UserSide, Weighing};
 use crate::publish::Published;
 use crate::storage::StoreError;
 use crate::storage::bytes::{DecodeError, TakeBytes};
@@ -36,6 +36,7 @@ struct UserParts {
     base: UserBase,
     weighing: Weighing,
     n_user_rows: u32,
+    rows_of: RowsOf,
 }
 
 impl ModelParts {
@@ -113,9 +114,9 @@ impl ModelParts {
     ) -> Result<Generation, StoreError> {
         let users = match self.users {
             None => None,
-            Some(UserParts { base, weighing, n_user_rows }) => {
+            Some(UserParts { base, weighing, n_user_rows, rows_of }) => {
                 let factors = read_user_rows(sections, n_user_rows, self.n_factors)?;
-                Some(UserSide { base, factors, weighing, path })
+                Some(UserSide { base, factors, weighing, path, rows_of })
             }
         };
         Ok(Generation {
@@ -144,6 +145,7 @@ impl UserParts {
             base: UserBase::from_parts(params, &weighted, n_items),
             weighing: weighing_from_wire(&users.weighing)?,
             n_user_rows: users.n_user_rows,
+            rows_of: if users.foreign { RowsOf::Foreigners } else { RowsOf::Sweep },
         })
     }
 }

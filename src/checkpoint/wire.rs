@@ -96,6 +96,13 @@ pub(super) struct UserSide<'a> {
     pub(super) weighted: &'a [u8],
     pub(super) n_items: u64,
     pub(super) n_user_rows: u32,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) foreign: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "it is what serde calls")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Serialize, Deserialize)]

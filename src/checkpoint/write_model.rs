@@ -10,6 +10,7 @@ use super::sections::{SectionWriter, Tag};
 use super::snapshot::RunningGramians;
 use super::wire;
 use crate::kernel::stride_of;
+use crate::model::RowsOf;
 use crate::storage::bytes::PutBytes;
 use crate::types::EventSeq;
 
@@ -50,6 +51,7 @@ pub(super) fn put_model(
                 weighted: &weighted,
                 n_items: side.base.n_items() as u64,
                 n_user_rows: counted(side.factors.n_rows()),
+                foreign: side.rows_of == RowsOf::Foreigners,
             })
         }
     };

@@ -78,6 +78,8 @@ pub struct EngineBuilder {
     observer: WatchedObserver,
     #[cfg(feature = "reload")]
     settings_file: Option<PathBuf>,
+    #[cfg(all(feature = "npz", feature = "reload"))]
+    pub(super) model_file: Option<PathBuf>,
     queries: QueryPolicies,
     sources: Vec<Box<dyn EventSource>>,
     watches: Watches,
@@ -110,6 +112,8 @@ impl Default for EngineBuilder {
             observer: WatchedObserver::default(),
             #[cfg(feature = "reload")]
             settings_file: None,
+            #[cfg(all(feature = "npz", feature = "reload"))]
+            model_file: None,
             queries: QueryPolicies::watched_by(watches.queries.clone()),
             watches,
             sources: Vec::new(),
@@ -424,13 +428,31 @@ impl EngineBuilder {
             return Err(BuildError::QueueCapacity { got: capacity });
         }
         #[cfg(feature = "reload")]
-        if let Some(path) = self.settings_file.take() {
-            let mut writer = self.writer(SyncOn::OwnThread)?;
-            let base = writer.live_settings();
-            writer.retune_by_file(&path)?;
-            return Engine::start(writer, admission, capacity, sources)?.watching_settings(path, base);
+        let settings_file = self.settings_file.take();
+        #[cfg(all(feature = "npz", feature = "reload"))]
+        let model_file = self.model_file.take();
+        #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "it is if there is a settings file"))]
+        let mut writer = self.writer(SyncOn::OwnThread)?;
+        #[cfg(feature = "reload")]
+        let base = writer.live_settings();
+        #[cfg(feature = "reload")]
+        if let Some(path) = &settings_file {
+            writer.retune_by_file(path)?;
         }
-        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
+        #[cfg(all(feature = "npz", feature = "reload"))]
+        let since = writer.model_since();
+        let engine = Engine::start(writer, admission, capacity, sources)?;
+        #[cfg(feature = "reload")]
+        let engine = match settings_file {
+            Some(path) => engine.watching_settings(path, base)?,
+            None => engine,
+        };
+        #[cfg(all(feature = "npz", feature = "reload"))]
+        let engine = match model_file {
+            Some(path) => engine.watching_model(path, since)?,
+            None => engine,
+        };
+        Ok(engine)
     }
 
     /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,

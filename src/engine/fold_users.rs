@@ -66,13 +66,14 @@ impl Writer {
         // Whoever did something since has been published with a vector of this generation, or was left to
         // the first who asks; so it does not matter to any byte when this is called.
         let (generation, published_at) = (self.generation.id, self.generation_published_at);
-        let is_stale = |state: &UserState| {
+        let is_stale = |user: UserIdx, state: &UserState| {
             state.seq <= published_at
                 && state.folded.as_ref().is_none_or(|folded| folded.generation != generation)
+                && !self.generation.serves_foreign_row(user, state)
         };
         let stale: Vec<_> = users
             .into_iter()
-            .filter_map(|user| Some((user, self.shared.user(user).filter(|state| is_stale(state))?)))
+            .filter_map(|user| Some((user, self.shared.user(user).filter(|state| is_stale(user, state))?)))
             .map(|(user, state)| (user, state.without_vector()))
             .collect();
         self.lap = Instant::now();
@@ -80,11 +81,13 @@ impl Writer {
         !self.to_refold.is_empty()
     }
 
-    /// Solves users anew against the present items.
+    /// Solves users anew against the present items, but for those whose rows no history gives.
     pub(super) fn refold(&mut self, users: &[UserIdx]) {
         let states = users
             .iter()
-            .filter_map(|&user| self.shared.user(user).map(|state| (user, state.without_vector())))
+            .filter_map(|&user| Some((user, self.shared.user(user)?)))
+            .filter(|(user, state)| !self.generation.serves_foreign_row(*user, state))
+            .map(|(user, state)| (user, state.without_vector()))
             .collect();
         self.lap = Instant::now();
         self.fold_and_store(states);
@@ -146,7 +149,7 @@ impl Writer {
     }
 
     /// Replaces a user's published state.
-    fn store(&mut self, user: UserIdx, mut state: UserState) {
+    pub(super) fn store(&mut self, user: UserIdx, mut state: UserState) {
         state.shrink();
         self.n_bytes += state.n_bytes() as u64;
         self.n_state_bytes += state.n_bytes() as u64;

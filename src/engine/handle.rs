@@ -17,6 +17,8 @@ use super::builder::EngineBuilder;
 use super::change::HostChange;
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
+#[cfg(all(feature = "npz", feature = "reload"))]
+use super::model_file::{Adopter, ModelWatch};
 #[cfg(feature = "reload")]
 use super::observer::WatchedObserver;
 use super::queue::{self, BulkOutcomes, CheckpointCall, EventSender, Queued};
@@ -36,6 +38,8 @@ use crate::publish::{Published, Waited, Watermark};
 use crate::query::Reader;
 use crate::storage::{DirStorage, Storage, StorageFailure};
 use crate::training::{SweepReport, TrainingError};
+#[cfg(all(feature = "npz", feature = "reload"))]
+use crate::types::Timestamp;
 use crate::types::{Event, EventSeq, ItemId, MAX_ID_BYTES, UserId};
 
 /// A running recommender.
@@ -72,6 +76,8 @@ pub struct Engine {
     /// Ends after the writer, which it may be waiting for.
     #[cfg(feature = "reload")]
     settings_watch: Option<SettingsWatch>,
+    #[cfg(all(feature = "npz", feature = "reload"))]
+    model_watch: Option<ModelWatch>,
     sources: SourceThreads,
 }
 
@@ -139,11 +145,15 @@ pub enum EngineError {
     },
 }
 
-/// A sweep that was called for.
+/// A sweep that was called for, or a model from elsewhere that is to be published.
 #[derive(Debug)]
 pub struct SweepHandle(Receiver<Result<SweepReport, TrainingError>>);
 
 impl SweepHandle {
+    pub(super) fn new(report: Receiver<Result<SweepReport, TrainingError>>) -> Self {
+        Self(report)
+    }
+
     /// Sleeps until the sweep is published or has failed.
     ///
     /// # Errors
@@ -290,6 +300,8 @@ impl Engine {
             observer,
             #[cfg(feature = "reload")]
             settings_watch: None,
+            #[cfg(all(feature = "npz", feature = "reload"))]
+            model_watch: None,
             sources: SourceThreads::default(),
         };
         engine.start_sources(sources).map_err(BuildError::Thread)?;
@@ -315,6 +327,18 @@ impl Engine {
             observer: Arc::clone(&self.observer),
         };
         self.settings_watch = Some(SettingsWatch::begin(path, retuner)?);
+        Ok(self)
+    }
+
+    /// With a thread that adopts what is in the model file; `since` is when the input of the model in use was frozen.
+    #[cfg(all(feature = "npz", feature = "reload"))]
+    pub(super) fn watching_model(
+        mut self,
+        path: PathBuf,
+        since: Option<Timestamp>,
+    ) -> Result<Self, BuildError> {
+        let (sender, observer) = (self.sender.clone(), Arc::clone(&self.observer));
+        self.model_watch = Some(ModelWatch::begin(Adopter { path, sender, observer, since })?);
         Ok(self)
     }
 

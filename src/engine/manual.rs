@@ -18,7 +18,7 @@ use crate::ingest::{Admission, Interaction, InvalidEvent, SourceWaker};
 use crate::model::{Completer, Outcome, Receipt, Solve};
 use crate::query::Reader;
 use crate::storage::Storage;
-use crate::training::{SweepReport, TrainingError};
+use crate::training::{Job, SweepReport, TrainingError};
 use crate::types::{Event, ItemId, UserId};
 
 /// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
@@ -102,7 +102,7 @@ impl ManualEngine {
     }
 
     /// If the journal fails, the engine is read-only from then on, and says so wherever it is asked to learn.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let _ = self.writer.publish().and_then(|()| self.writer.sync_if_due());
     }
 
@@ -252,6 +252,11 @@ impl ManualEngine {
             return Err(TrainingError::ReadOnly(failure.clone()));
         }
         let job = self.writer.begin_sweep();
+        self.run(job)
+    }
+
+    /// Runs a job and publishes what it gives.
+    pub(super) fn run(&mut self, job: Job) -> Result<SweepReport, TrainingError> {
         let pool = Arc::clone(&self.writer.helpers);
         let result = pool.install(|| job.run(&pool));
         let report = self.writer.end_sweep(result)?;

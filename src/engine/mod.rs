@@ -3,6 +3,7 @@
 //! Layer 4. One writer applies events, folds in and publishes; sweeps run on a rayon pool and speak to the
 //! writer by messages alone. [`Engine`] gives the writer a thread, [`ManualEngine`] leaves it to the host.
 
+mod adopt;
 mod apply;
 mod build_error;
 mod builder;
@@ -20,6 +21,8 @@ mod log;
 mod manual;
 mod memory;
 mod meters;
+#[cfg(all(feature = "npz", feature = "reload"))]
+mod model_file;
 mod observer;
 mod open;
 mod past;
@@ -45,6 +48,8 @@ pub use import::ImportReport;
 pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, MemoryStats, StageLatencies, Stats, SweepProgress};
+#[cfg(all(feature = "npz", feature = "reload"))]
+pub use model_file::ModelFileError;
 pub use observer::{LookAway, Notice, Observer};
 pub use open::RecoveryReport;
 pub use past::Past;

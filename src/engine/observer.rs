@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(all(feature = "npz", feature = "reload"))]
+use super::model_file::ModelFileError;
 #[cfg(feature = "reload")]
 use super::settings::{ReloadError, SettingChange};
 use crate::guard::Watch;
@@ -16,7 +18,7 @@ const BUDGET: Duration = Duration::from_millis(10);
 
 /// Is told what the engine does, and decides nothing.
 ///
-/// Called on the thread that does it: the writer's for sweeps, that of the settings for settings. It should return within
+/// Called on the thread that does it: the writer's for sweeps, those of the files for settings and models that are read. It should return within
 /// 10 ms. A panic is caught and counted.
 pub trait Observer: fmt::Debug + Send + Sync + 'static {
     /// Something has happened, or is about to.
@@ -51,7 +53,25 @@ pub enum Notice<'a> {
         /// What is wrong with it, and where.
         error: &'a ReloadError,
     },
-    /// A sweep was published.
+    /// A model file was read and is whole; it is about to be adopted. [`Published`](Self::Published) tells of that.
+    #[cfg(all(feature = "npz", feature = "reload"))]
+    ModelRead {
+        /// The archive.
+        file: &'a Path,
+        /// Its users.
+        n_users: usize,
+        /// Its items.
+        n_items: usize,
+    },
+    /// The model in a file was not adopted; the one in use stays.
+    #[cfg(all(feature = "npz", feature = "reload"))]
+    ModelRefused {
+        /// The archive.
+        file: &'a Path,
+        /// What is wrong with it, or why the engine did not publish it.
+        error: &'a ModelFileError,
+    },
+    /// A sweep was published, or a model from elsewhere.
     Published(&'a SweepReport),
     /// A sweep gave no model, or the gate refused it.
     SweepFailed(&'a TrainingError),

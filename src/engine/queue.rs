@@ -14,6 +14,7 @@ use super::meters::{HandedBack, QueueState};
 use super::settings::{LiveSettings, RetuneError, SettingChange};
 use super::sources::SourcePart;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
+use crate::exchange::ForeignModel;
 use crate::ingest::{Admission, Interaction, InvalidEvent};
 use crate::journal::Flush;
 use crate::model::{Completer, Outcome, Receipt, Refusal, Shared};
@@ -76,6 +77,11 @@ pub(super) enum Queued {
     },
     /// A call for a checkpoint of everything before it in the queue, or of a backup.
     Checkpoint(CheckpointCall),
+    /// A call for a model from elsewhere to be published.
+    Adopt {
+        model: Box<ForeignModel>,
+        done: channel::Sender<Result<SweepReport, TrainingError>>,
+    },
     /// A call for a sweep over everything before it in the queue.
     Sweep {
         done: channel::Sender<Result<SweepReport, TrainingError>>,
@@ -479,6 +485,7 @@ fn event_of(queued: Queued) -> Event {
         | Queued::Source { .. }
         | Queued::Flush { .. }
         | Queued::Checkpoint(_)
+        | Queued::Adopt { .. }
         | Queued::Sweep { .. } => {
             unreachable!("single events are sent as `Queued::One`")
         }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::adopt::ForeignParts;
 use super::change::HostChange;
 use super::writer::Writer;
 use crate::als::AlsParams;
+use crate::exchange::ForeignModelError;
 use crate::ingest::Interaction;
 use crate::journal::{EventRecord, Record};
 use crate::model::{LearningSettings, Refusal};
 use crate::storage::StoreError;
-use crate::training::{Job, TrainingError};
+use crate::training::{Foreign, Job, TrainingError};
 
 /// Why a record cannot be replayed: no journal of this crate's holds it there.
 #[derive(Debug, Error)]
@@ -28,6 +30,10 @@ pub(super) enum ReplayError {
     Training(#[from] TrainingError),
     #[error("it publishes generation {got} where {expected} is next")]
     Generation { got: u64, expected: u64 },
+    #[error("its rows do not go on where those before it end")]
+    ForeignRows,
+    #[error("the model it adopts cannot be: {0}")]
+    ForeignModel(#[from] ForeignModelError),
     #[error("it changes what a store keeps for life")]
     Settings,
 }
@@ -53,16 +59,19 @@ pub(super) struct Replay<'w> {
     job: Option<Job>,
     /// How far a source has been read with the next event. Should none follow, it was not.
     step: Option<(String, u64)>,
+    /// The model that the next freeze adopts. Should none follow, it was not begun.
+    foreign: Option<ForeignParts>,
 }
 
 impl<'w> Replay<'w> {
     pub(super) fn new(writer: &'w mut Writer) -> Self {
         debug_assert!(writer.journal.is_none(), "what is replayed is not written again");
-        Self { writer, job: None, step: None }
+        Self { writer, job: None, step: None, foreign: None }
     }
 
     /// Does what one record says.
     pub(super) fn record(&mut self, record: Record) -> Result<(), ReplayError> {
+        let foreign = self.foreign.take();
         match record {
             Record::Event(EventRecord { event, at, signal, solve }) => {
                 let interaction = Interaction::recovered(event, at);
@@ -97,12 +106,21 @@ impl<'w> Replay<'w> {
                 self.catch_up();
                 self.writer.perform_item_part();
             }
+            Record::ForeignItems(part) => {
+                let parts = ForeignParts::with_items(foreign, part).ok_or(ReplayError::ForeignRows)?;
+                self.foreign = Some(parts);
+            }
+            Record::ForeignUsers(part) => {
+                let parts = ForeignParts::with_users(foreign, part).ok_or(ReplayError::ForeignRows)?;
+                self.foreign = Some(parts);
+            }
             Record::Freeze { as_of, at, n_sweeps } => {
                 self.catch_up();
                 if self.writer.freeze.is_some() {
                     return Err(ReplayError::SweepUnderWay);
                 }
-                self.job = Some(self.writer.perform_freeze(as_of, at, n_sweeps as usize));
+                let foreign = if n_sweeps == 0 { Some(self.adopt(foreign)?) } else { None };
+                self.job = Some(self.writer.perform_freeze(as_of, at, n_sweeps as usize, foreign));
             }
             Record::Published { generation } => {
                 self.catch_up();
@@ -124,8 +142,11 @@ impl<'w> Replay<'w> {
                 self.catch_up();
                 self.writer.settle();
             }
-            Record::Time(time) => self.writer.note_time(time),
-            Record::Synced { .. } => {}
+            Record::Time(time) => {
+                self.writer.note_time(time);
+                self.foreign = foreign;
+            }
+            Record::Synced { .. } => self.foreign = foreign,
         }
         Ok(())
     }
@@ -142,6 +163,16 @@ impl<'w> Replay<'w> {
     fn catch_up(&mut self) {
         self.writer.publish_drafts();
         while self.writer.refold_some() {}
+    }
+
+    /// Takes in the model that was noted.
+    fn adopt(&mut self, parts: Option<ForeignParts>) -> Result<Foreign, ReplayError> {
+        let model = parts.ok_or(ReplayError::ForeignRows)?.into_model()?;
+        if model.n_factors() != self.writer.settings.learning.als.n_factors() {
+            return Err(ReplayError::Settings);
+        }
+        self.writer.check_rows(&model)?;
+        Ok(self.writer.perform_foreign_rows(model))
     }
 
     fn change(&mut self, change: &HostChange) -> Result<(), ReplayError> {

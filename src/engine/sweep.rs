@@ -8,9 +8,11 @@ use super::gramians::Gramians;
 use super::observer::Notice;
 use super::writer::{Training, Writer};
 use crate::journal::Record;
-use crate::model::{Generation, ItemSide, UserSide};
+use crate::model::{Generation, ItemSide, RowsOf, UserSide};
 use crate::publish::{Freeze, Published};
-use crate::training::{Candidate, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError};
+use crate::training::{
+    Candidate, Foreign, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError,
+};
 use crate::types::{ItemVersion, Timestamp, UserIdx};
 
 impl Writer {
@@ -48,13 +50,20 @@ impl Writer {
         let has_model = self.generation.users.is_some();
         let n_sweeps = if has_model { self.settings.warm_sweeps } else { self.settings.first_sweeps };
         self.log(|| Record::Freeze { as_of, at: now, n_sweeps: u32::try_from(n_sweeps).unwrap_or(u32::MAX) });
-        let job = self.perform_freeze(as_of, now, n_sweeps);
+        let job = self.perform_freeze(as_of, now, n_sweeps, None);
         self.meters.sweep_began(Arc::clone(&job.done), n_sweeps);
         self.meters.stages.freeze.record(began.elapsed());
         job
     }
 
-    pub(super) fn perform_freeze(&mut self, as_of: Timestamp, now: Timestamp, n_sweeps: usize) -> Job {
+    /// Freezes the input of a training, or of a model from elsewhere that is to take its place.
+    pub(super) fn perform_freeze(
+        &mut self,
+        as_of: Timestamp,
+        now: Timestamp,
+        n_sweeps: usize,
+        foreign: Option<Foreign>,
+    ) -> Job {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a freeze");
         debug_assert!(self.may_sweep(), "whoever begins one has asked");
         let freeze = Arc::new(Freeze::new(self.seq));
@@ -74,7 +83,9 @@ impl Writer {
             before: Arc::clone(&self.generation),
             items: self.generation.items.load().rows.clone(),
             n_sweeps,
-            norm_before: self.norm_of_model,
+            // Another library's norms are of another size.
+            norm_before: self.norm_of_model.filter(|_| foreign.is_none()),
+            foreign,
             gate: Arc::clone(&self.gate),
             confidences: self.by_item.confidences(),
             cancel,
@@ -135,7 +146,7 @@ impl Writer {
         let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
-        let norm = candidate.norm();
+        let norm = (candidate.rows_of == RowsOf::Sweep).then(|| candidate.norm());
         let mut rows = candidate.items;
         let as_published = Some(rows.clone());
         rows.grow_to(self.by_item.n_items());
@@ -151,6 +162,7 @@ impl Writer {
                 factors: candidate.users,
                 weighing: candidate.weighing,
                 path: self.settings.path,
+                rows_of: candidate.rows_of,
             }),
             items: Published::new(Arc::new(items)),
             as_published,
@@ -160,7 +172,7 @@ impl Writer {
         self.by_item.solved_by_sweep(&candidate.confidences);
         // Of these, whatever the sweep has not solved well enough is due again now.
         self.items_to_fold.clear();
-        self.norm_of_model = Some(norm);
+        self.norm_of_model = norm;
         // Whoever did something during the sweep is not in its rows; so is nobody who came after.
         self.to_refold = touched.into_iter().map(UserIdx::new).collect();
         self.generation_published_at = self.seq;

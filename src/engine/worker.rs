@@ -13,9 +13,10 @@ use super::handle::ShutdownReport;
 use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
+use crate::exchange::ForeignModel;
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve, UserState};
-use crate::training::{Candidate, SweepReport, TrainingError};
+use crate::training::{Candidate, Job, SweepReport, TrainingError};
 use crate::types::UserIdx;
 
 /// Events learned and published together at most. Only a queue that has grown fills a batch, and everybody in it is solved
@@ -37,6 +38,14 @@ const IDLE_TICK: Duration = Duration::from_millis(250);
 /// Where the answer to a call for a sweep goes.
 pub(super) type SweepReply = Sender<Result<SweepReport, TrainingError>>;
 
+/// A call for another model.
+#[derive(Debug)]
+enum Call {
+    /// One sweep for all who have called since the last.
+    Sweep(Vec<SweepReply>),
+    Adopt(Box<ForeignModel>, SweepReply),
+}
+
 /// The writer's ends of all channels.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -51,9 +60,9 @@ pub(super) struct Worker {
     draining_until: Option<Instant>,
     results: Receiver<Result<Candidate, TrainingError>>,
     result_sender: Sender<Result<Candidate, TrainingError>>,
-    /// Those who wait for the running sweep, and those who wait for the one after it.
+    /// Those who wait for the running sweep, and what was called for after it.
     waiting: Vec<SweepReply>,
-    next_waiting: Vec<SweepReply>,
+    calls: VecDeque<Call>,
     /// Calls for checkpoints that were not begun.
     checkpoint_calls: VecDeque<CheckpointCall>,
     /// The thread that writes a checkpoint, and who waits for it.
@@ -92,7 +101,7 @@ impl Worker {
             results,
             result_sender,
             waiting: Vec::new(),
-            next_waiting: Vec::new(),
+            calls: VecDeque::new(),
             checkpoint_calls: VecDeque::new(),
             checkpoint: None,
             checkpoints,
@@ -212,9 +221,20 @@ impl Worker {
                     self.publish();
                     self.checkpoint_calls.push_back(call);
                 }
+                Queued::Adopt { model, done } => {
+                    self.publish();
+                    match self.writer.check_adoption(&model) {
+                        Ok(()) => self.calls.push_back(Call::Adopt(model, done)),
+                        // Whoever called may have gone away; the same below.
+                        Err(error) => drop(done.try_send(Err(error))),
+                    }
+                }
                 Queued::Sweep { done } => {
                     self.publish();
-                    self.next_waiting.push(done);
+                    match self.calls.back_mut() {
+                        Some(Call::Sweep(waiting)) => waiting.push(done),
+                        Some(Call::Adopt(..)) | None => self.calls.push_back(Call::Sweep(vec![done])),
+                    }
                 }
             }
         }
@@ -304,7 +324,11 @@ impl Worker {
                 // Whoever called may have gone away.
                 let _ = call.done.try_send(Err(failure.clone().into()));
             }
-            for reply in self.next_waiting.drain(..) {
+            let waiting = self.calls.drain(..).flat_map(|call| match call {
+                Call::Sweep(waiting) => waiting,
+                Call::Adopt(_, reply) => vec![reply],
+            });
+            for reply in waiting {
                 let _ = reply.try_send(Err(TrainingError::ReadOnly(failure.clone())));
             }
         }
@@ -314,10 +338,15 @@ impl Worker {
         {
             self.begin_checkpoint();
         }
-        let called_for = !self.next_waiting.is_empty() && self.writer.may_sweep();
-        if called_for || self.writer.wants_sweep() {
-            self.waiting.append(&mut self.next_waiting);
-            self.begin_sweep();
+        let call = if self.writer.may_sweep() { self.calls.pop_front() } else { None };
+        match call {
+            Some(Call::Sweep(waiting)) => {
+                self.waiting = waiting;
+                self.begin_sweep();
+            }
+            Some(Call::Adopt(model, reply)) => self.begin_adoption(*model, reply),
+            None if self.writer.wants_sweep() => self.begin_sweep(),
+            None => {}
         }
         self.writer.free_retired();
         self.writer.tell_bytes();
@@ -325,6 +354,20 @@ impl Worker {
 
     fn begin_sweep(&mut self) {
         let job = self.writer.begin_sweep();
+        self.spawn(job);
+    }
+
+    fn begin_adoption(&mut self, model: ForeignModel, reply: SweepReply) {
+        match self.writer.begin_adoption(model) {
+            Ok(job) => {
+                self.waiting.push(reply);
+                self.spawn(job);
+            }
+            Err(error) => drop(reply.try_send(Err(error))),
+        }
+    }
+
+    fn spawn(&self, job: Job) {
         let (pool, results) = (Arc::clone(&self.writer.pool), self.result_sender.clone());
         self.writer.pool.spawn(move || {
             let result =
@@ -420,6 +463,7 @@ impl Worker {
                 | Queued::Change { .. }
                 | Queued::Flush { .. }
                 | Queued::Checkpoint(_)
+                | Queued::Adopt { .. }
                 | Queued::Sweep { .. } => 0,
             };
         }

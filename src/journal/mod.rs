@@ -23,7 +23,7 @@ pub use cut::TornTail;
 pub use durability::Durability;
 pub(crate) use inspect::{RepairPlan, SegmentReport, SegmentState, scan};
 pub(crate) use origin::Origin;
-pub(crate) use record::{EventRecord, Record};
+pub(crate) use record::{EventRecord, ForeignPart, Record};
 pub(crate) use recover::Replay;
 pub(crate) use segment::{first_record, remove_segments_before};
 pub(crate) use sync::{Flush, FlushError};

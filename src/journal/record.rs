@@ -34,13 +34,17 @@ pub(crate) enum Record {
     ItemBatch,
     /// The next part of the items that were lined up was solved.
     ItemPart,
+    /// Items of a model from elsewhere and their rows: what the freeze that follows adopts. Without it they say nothing.
+    ForeignItems(ForeignPart<ItemId>),
+    /// The same of its users, after all items.
+    ForeignUsers(ForeignPart<UserId>),
     /// The input of a sweep was frozen.
     Freeze {
         /// The moment that decay is reckoned at.
         as_of: Timestamp,
         /// When it was, by the clock.
         at: Timestamp,
-        /// Sweeps over both sides to be done.
+        /// Sweeps over both sides to be done; 0 if the rows noted just before are the model.
         n_sweeps: u32,
     },
     /// What was trained since the freeze was published.
@@ -57,6 +61,19 @@ pub(crate) enum Record {
         /// The number of the last such record.
         through: u64,
     },
+}
+
+/// Some rows of one side of a model from elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ForeignPart<I> {
+    /// How many rows of the side were noted before. The first items, after 0, begin another model.
+    pub(crate) from: u64,
+    /// How long a row is.
+    pub(crate) n_factors: usize,
+    /// An id for each row.
+    pub(crate) ids: Vec<I>,
+    /// The rows, finite, one after the other.
+    pub(crate) values: Vec<f32>,
 }
 
 /// An event that was learned.
@@ -87,6 +104,8 @@ impl Record {
             Self::Time(_) => "time",
             Self::ItemBatch => "item batch",
             Self::ItemPart => "item part",
+            Self::ForeignItems(_) => "foreign items",
+            Self::ForeignUsers(_) => "foreign users",
             Self::Freeze { .. } => "freeze",
             Self::Published { .. } => "published",
             Self::NotPublished { .. } => "not published",

@@ -32,6 +32,16 @@ pub(crate) struct UserSide {
     pub(crate) factors: Factors,
     pub(crate) weighing: Weighing,
     pub(crate) path: SimdPath,
+    pub(crate) rows_of: RowsOf,
+}
+
+/// Where the rows of a generation's users come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowsOf {
+    /// A sweep: each is what its history folds in to.
+    Sweep,
+    /// A model from elsewhere: only its users know what they are made of.
+    Foreigners,
 }
 
 /// Where a solve keeps its numbers between calls, so that none of them allocates.
@@ -98,6 +108,13 @@ impl Generation {
             Some(folded) if folded.generation == self.id => Some(&folded.vector),
             _ => self.swept_row(user),
         }
+    }
+
+    /// Whether `user` is served a row of a model from elsewhere, which no history gives again.
+    pub(crate) fn serves_foreign_row(&self, user: UserIdx, state: &UserState) -> bool {
+        let is_foreign =
+            |side: &UserSide| side.rows_of == RowsOf::Foreigners && user.index() < side.factors.n_rows();
+        state.seq <= self.frozen_at && self.users.as_ref().is_some_and(is_foreign)
     }
 
     /// The row the sweep published for `user`.

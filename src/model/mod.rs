@@ -18,7 +18,7 @@ mod weighing;
 
 pub(crate) use by_item::{ByItem, ItemRecord};
 pub(crate) use dedupe::DedupeWindow;
-pub(crate) use generation::{FoldScratch, Generation, UserSide, is_usable};
+pub(crate) use generation::{FoldScratch, Generation, RowsOf, UserSide, is_usable};
 pub(crate) use history::{Cell, CellParts, Fact, History};
 pub(crate) use item_side::{ItemRows, ItemSide};
 pub use limits::{Limits, Refusal};

@@ -8,15 +8,15 @@ use rayon::ThreadPool;
 use thiserror::Error;
 
 use super::exam::Exam;
+use super::foreign::{Foreign, Place};
 use super::freezer::freeze_input;
 use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
 use super::hold_out::{Frozen, hold_out};
 use crate::als::{
-    Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, TrainedModel, TrainingInput,
-    UserBase,
+    Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, TrainingInput, UserBase,
 };
 use crate::kernel::{AlignedVec, SimdPath, count_as_f64};
-use crate::model::{Generation, ItemRows, Shared, UserState, Weighing};
+use crate::model::{Generation, ItemRows, Refusal, RowsOf, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::storage::StorageFailure;
 use crate::types::{EventSeq, GenerationId, ItemIdx, Timestamp, UserIdx};
@@ -44,6 +44,8 @@ pub(crate) struct Job {
     /// Its items at the freeze.
     pub(crate) items: ItemRows,
     pub(crate) n_sweeps: usize,
+    /// A model from elsewhere, to be taken as it is instead of a training.
+    pub(crate) foreign: Option<Foreign>,
     pub(crate) norm_before: Option<f64>,
     pub(crate) gate: Arc<WatchedGate>,
     /// The by-item index at the freeze: what counts as solved once this is published.
@@ -65,6 +67,7 @@ pub(crate) struct Candidate {
     pub(crate) frozen_at: EventSeq,
     pub(crate) as_of: Timestamp,
     pub(crate) weighing: Weighing,
+    pub(crate) rows_of: RowsOf,
     pub(crate) confidences: Vec<f64>,
     pub(crate) report: SweepReport,
 }
@@ -97,15 +100,14 @@ impl Trained {
         }
         let result = exam.sit(&candidate.user_base, &candidate.items, pool);
         let seen = |seq: EventSeq| count_as_f64(usize::try_from(seq.get()).unwrap_or(usize::MAX));
-        let has_model = before.users.is_some();
+        // Lists of another's training are others, however little has happened since.
+        let is_own = |rows_of| rows_of == RowsOf::Sweep;
+        let follows =
+            before.users.as_ref().is_some_and(|side| is_own(side.rows_of)) && is_own(candidate.rows_of);
         gate.judge(&GateFacts {
             before: before.id,
             n_pairs: candidate.report.n_pairs,
-            growth: if has_model {
-                seen(candidate.frozen_at) / seen(before.frozen_at)
-            } else {
-                f64::INFINITY
-            },
+            growth: if follows { seen(candidate.frozen_at) / seen(before.frozen_at) } else { f64::INFINITY },
             norm_before,
             norm,
             coverage: result.coverage,
@@ -157,17 +159,19 @@ pub struct SweepReport {
     pub generation: GenerationId,
     /// The last event it has seen.
     pub frozen_at: EventSeq,
-    /// Users it solved.
+    /// Users it solved, or a model from elsewhere was published with.
     pub n_users: usize,
-    /// Items it solved.
+    /// Items likewise.
     pub n_items: usize,
     /// User–item pairs it learned from.
     pub n_pairs: usize,
-    /// Sweeps over both sides.
+    /// Sweeps over both sides; 0 of a model from elsewhere.
     pub n_sweeps: usize,
-    /// The objective after them (`docs::numerics`); the last pass over the users lowers it further.
+    /// The objective after them (`docs::numerics`); the last pass over the users lowers it further. 0 of a model from
+    /// elsewhere, which was not trained for it.
     pub objective: f64,
-    /// The regularization it was trained with: the engine's, or more if a training with that went out of bounds.
+    /// The regularization it was trained with: the engine's, or more if a training with that went out of bounds. Of a model
+    /// from elsewhere that by which others are folded in.
     pub regularization: f32,
     /// What was found out about it before it was published.
     pub gate: GateReport,
@@ -191,6 +195,17 @@ pub enum TrainingError {
     /// A solve failed.
     #[error("the sweep failed")]
     Solve(#[source] SweepError),
+    /// The model to adopt has rows of another length than the engine's.
+    #[error("the model has {model} factors and the engine {engine}; train it with {engine}")]
+    OtherFactors {
+        /// Those of the model.
+        model: usize,
+        /// Those of the engine, for life.
+        engine: usize,
+    },
+    /// The model to adopt has more users or items than the engine has room for; nothing of it was taken.
+    #[error("the model does not fit in")]
+    Full(#[source] Refusal),
     /// The gate refused the candidate.
     #[error("the candidate was not published")]
     Refused(#[from] GateRefusal),
@@ -217,38 +232,67 @@ impl Job {
     }
 
     /// Trains; what is published is somebody else's decision.
-    pub(crate) fn train(self, pool: &ThreadPool) -> Result<Trained, TrainingError> {
+    pub(crate) fn train(mut self, pool: &ThreadPool) -> Result<Trained, TrainingError> {
         let (n_users, n_items) = (self.n_users, self.n_items);
         let has_model = self.before.users.is_some();
         let since = if has_model { self.before.as_of } else { Timestamp::from_unix_ms(i64::MAX) };
         let Frozen { mut input, discoveries } =
             freeze_input(&self.shared, &self.freeze, (n_users, n_items), self.weighing, self.as_of, since);
-        if input.n_pairs() == 0 {
+        if input.n_pairs() == 0 && self.foreign.is_none() {
             return Err(TrainingError::NothingToLearn);
         }
         let held_back = hold_out(&input, discoveries);
         let muted = input.mute(&held_back);
         let exam = Exam::new(&input, &held_back, Arc::clone(&self.before), self.path);
+        if let Some(foreign) = self.foreign.take() {
+            input.unmute(muted);
+            let model = foreign.place(&Place {
+                path: self.path,
+                params: &self.params,
+                input: &input,
+                cancel: &self.cancel,
+                pool,
+            })?;
+            self.confidences = foreign.solved(self.n_items);
+            let report = self.report(&input, 0.0, self.params.regularization());
+            return Ok(self.trained(model, RowsOf::Foreigners, report, exam, pool));
+        }
         let als = self.sweep_within_bounds(&input, pool)?;
         // The users know everything: what was held back is missing from the items alone.
         input.unmute(muted);
         let objective = als.objective(&input, pool).map_err(solve_error)?;
         let model = als.finish(&input, pool).map_err(solve_error)?;
-        let report = SweepReport {
+        let report = self.report(&input, objective, model.params().regularization());
+        Ok(self.trained(model.into_parts(), RowsOf::Sweep, report, exam, pool))
+    }
+
+    fn report(&self, input: &TrainingInput, objective: f64, regularization: f32) -> SweepReport {
+        SweepReport {
             generation: GenerationId::ZERO,
             frozen_at: self.freeze.at(),
-            n_users: n_users as usize,
-            n_items,
+            n_users: self.n_users as usize,
+            n_items: self.n_items,
             n_pairs: input.n_pairs(),
             n_sweeps: self.n_sweeps,
             objective,
-            regularization: model.params().regularization(),
+            regularization,
             gate: GateReport::default(),
             duration: self.began.elapsed(),
-        };
+        }
+    }
+
+    fn trained(
+        self,
+        model: ModelParts,
+        rows_of: RowsOf,
+        report: SweepReport,
+        exam: Exam,
+        pool: &ThreadPool,
+    ) -> Trained {
         let (gate, before) = (Arc::clone(&self.gate), Arc::clone(&self.before));
         let (norm_before, began) = (self.norm_before, self.began);
-        Ok(Trained { candidate: self.candidate(model, report, pool), exam, gate, before, norm_before, began })
+        let candidate = self.candidate(model, rows_of, report, pool);
+        Trained { candidate, exam, gate, before, norm_before, began }
     }
 
     /// Sweeps; where that goes out of bounds, anew from the start and with more regularization. A pure function of the
@@ -291,8 +335,14 @@ impl Job {
         Ok(als)
     }
 
-    fn candidate(self, model: TrainedModel, report: SweepReport, pool: &ThreadPool) -> Candidate {
-        let ModelParts { users, items, user_base } = model.into_parts();
+    fn candidate(
+        self,
+        model: ModelParts,
+        rows_of: RowsOf,
+        report: SweepReport,
+        pool: &ThreadPool,
+    ) -> Candidate {
+        let ModelParts { users, items, user_base } = model;
         Candidate {
             user_gramian: Gramian::of(self.path, &users, pool),
             item_gramian: Gramian::of(self.path, &items, pool),
@@ -302,6 +352,7 @@ impl Job {
             frozen_at: self.freeze.at(),
             as_of: self.as_of,
             weighing: self.weighing,
+            rows_of,
             confidences: self.confidences,
             report,
         }

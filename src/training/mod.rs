@@ -3,12 +3,14 @@
 //! Layer 3.
 
 mod exam;
+mod foreign;
 mod freezer;
 mod gate;
 mod hold_out;
 mod job;
 mod policy;
 
+pub(crate) use foreign::Foreign;
 pub(crate) use gate::WatchedGate;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
 pub(crate) use job::{Candidate, Forgotten, Job};

@@ -1,26 +1,18 @@
 //! What a file holds, whenever that changes.
 
-use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
+use crossbeam_channel::Receiver;
 use thiserror::Error;
 
-use super::directory::DirectoryWatch;
+use super::look::LookOut;
 
 /// The longest file that is read.
 const MAX_BYTES: u64 = 16 << 20;
-/// How often the file is looked at when nothing is heard, and the watch begun anew.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Who writes without a pause is read all the same after so many quiet times that did not come.
-const IMPATIENCE: u32 = 10;
-/// How long a drop waits for the thread, which may be stuck in a file system.
-const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// What a file holds now.
 pub(crate) type Contents = Result<Arc<[u8]>, WatchError>;
@@ -59,12 +51,7 @@ pub(crate) enum WatchError {
 /// It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to end, and gives it
 /// a second if it is just reading.
 #[derive(Debug)]
-pub(crate) struct FileWatch {
-    contents: Receiver<Contents>,
-    stop: Option<Sender<Infallible>>,
-    ended: Receiver<Infallible>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct FileWatch(LookOut<Contents>);
 
 impl FileWatch {
     /// Begins to watch; `quiet` is how long nothing must have been heard before the file is read.
@@ -77,105 +64,15 @@ impl FileWatch {
         if path.file_name().is_none() {
             return Err(WatchError::NoName { path });
         }
-        let (told, contents) = bounded(1);
-        let (stop, stopped) = bounded(0);
-        let (alive, ended) = bounded::<Infallible>(0);
-        let outbox = Outbox { told, untaken: contents.clone(), last: None };
-        let run = move || {
-            watch(&path, quiet, outbox, &stopped);
-            drop(alive);
-        };
-        let thread = std::thread::Builder::new().name("segue-watch".to_owned()).spawn(run);
-        let thread = thread.map_err(|error| WatchError::Thread { message: error.to_string() })?;
-        Ok(Self { contents, stop: Some(stop), ended, thread: Some(thread) })
+        let parent = path.clone();
+        let begun = LookOut::begin(&parent, quiet, move || read(&path));
+        begun.map(Self).map_err(|error| WatchError::Thread { message: error.to_string() })
     }
 
     /// What the file holds: as it is found first, then whenever that is another. There is one message at most: who has not
     /// taken the one before gets the newer in its place.
     pub(crate) fn contents(&self) -> &Receiver<Contents> {
-        &self.contents
-    }
-}
-
-impl Drop for FileWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let has_ended = self.ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Disconnected);
-        if let Some(thread) = self.thread.take().filter(|_| has_ended) {
-            // It has done all it does.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Where contents are told, the newest only.
-struct Outbox {
-    told: Sender<Contents>,
-    untaken: Receiver<Contents>,
-    last: Option<Contents>,
-}
-
-impl Outbox {
-    fn tell(&mut self, contents: Contents) {
-        if self.last.as_ref() == Some(&contents) {
-            return;
-        }
-        self.last = Some(contents.clone());
-        let mut unsent = contents;
-        // There is one sender, so a place that was made is free; but the message may have been taken meanwhile.
-        while let Err(TrySendError::Full(contents)) = self.told.try_send(unsent) {
-            let _ = self.untaken.try_recv();
-            unsent = contents;
-        }
-    }
-}
-
-fn watch(path: &Path, quiet: Duration, mut outbox: Outbox, stopped: &Receiver<Infallible>) {
-    let parent = match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => path,
-    };
-    let (hears, heard) = bounded(1);
-    let begin = || {
-        let hears = hears.clone();
-        let changed = move || {
-            // Full: it is known already.
-            let _ = hears.try_send(());
-        };
-        // A link beside the file may be what leads to it, so whatever happens in the directory matters.
-        let begun = DirectoryWatch::begin(parent, |_| true, changed);
-        begun.inspect_err(|error| tracing::debug!(target: "segue::settings", %error, directory = %parent.display(), "not watched")).ok()
-    };
-    let mut watching = begin();
-    loop {
-        // INVARIANT: watched before it is read, so that whatever is written after that is heard of.
-        let contents = read(path);
-        if contents.is_err() && watching.is_none() {
-            watching = begin();
-        }
-        outbox.tell(contents);
-        select! {
-            recv(stopped) -> _ => return,
-            recv(heard) -> _ => if !wait_for_quiet(&heard, quiet, stopped) { return },
-            default(LOOK_EVERY) => watching = begin(),
-        }
-        drop(watching.take_if(|_| !parent.exists()));
-    }
-}
-
-/// Says whether to go on.
-fn wait_for_quiet(heard: &Receiver<()>, quiet: Duration, stopped: &Receiver<Infallible>) -> bool {
-    let deadline = Instant::now() + quiet.saturating_mul(IMPATIENCE).min(LOOK_EVERY);
-    loop {
-        select! {
-            recv(stopped) -> _ => return false,
-            recv(heard) -> _ => {}
-            default(quiet.min(LOOK_EVERY)) => return true,
-        }
-        if Instant::now() >= deadline {
-            return true;
-        }
+        self.0.told()
     }
 }
 

@@ -6,8 +6,14 @@
 mod directory;
 #[cfg(feature = "reload")]
 mod file;
+#[cfg(feature = "reload")]
+mod look;
+#[cfg(all(feature = "npz", feature = "reload"))]
+mod stamps;
 
 #[cfg(feature = "spool")]
 pub(crate) use directory::DirectoryWatch;
 #[cfg(feature = "reload")]
 pub(crate) use file::{FileWatch, WatchError};
+#[cfg(all(feature = "npz", feature = "reload"))]
+pub(crate) use stamps::{StampWatch, Stamps, stamps};

@@ -125,10 +125,28 @@ def train(directory):
     np.savez(place("fortran_order"), factors=12, **fortran)
 
 
+def train_hetrec(directory, plays):
+    """The model of real listens, a line each with tabs between user, artist and number of plays."""
+    rows = np.loadtxt(plays, dtype=np.int64, skiprows=1)
+    users, user_rows = np.unique(rows[:, 0], return_inverse=True)
+    items, item_rows = np.unique(rows[:, 1], return_inverse=True)
+    confidence = 1 + np.log1p(rows[:, 2]).astype(np.float32)
+    plays = csr_matrix((confidence, (user_rows, item_rows)), (len(users), len(items)))
+    model = AlternatingLeastSquares(factors=64, regularization=0.05, random_state=5, iterations=15, num_threads=1)
+    model.fit(plays, show_progress=False)
+    directory.mkdir(parents=True)
+    (directory / "users.txt").write_text("".join(f"{id}\n" for id in users))
+    (directory / "items.txt").write_text("".join(f"{id}\n" for id in items))
+    model.save(str(directory / "factors.npz"))
+    print(f"trained on {len(rows)} pairs of {len(users)} users and {len(items)} artists")
+
+
 def main():
     what, directory = sys.argv[1], Path(sys.argv[2])
     if what == "train":
         train(directory)
+    elif what == "train_hetrec":
+        train_hetrec(directory, sys.argv[3])
     elif what == "exported":
         exported(directory, printed(sys.argv[3]))
     else:

@@ -9,8 +9,8 @@ use crate::checkpoint::{Position, RunningGramians, Snapshot};
 use crate::kernel::{AlignedVec, SimdPath, SplitMix64, stride_of};
 use crate::model::{
     ActionNames, Decay, DedupeWindow, Fact, Folded, Generation, ItemRecord, ItemRows, ItemSide,
-    LearningSettings, Limits, RawEvent, Saturation, Shared, SkipCounts, UserLimits, UserSide, UserState,
-    Weighing,
+    LearningSettings, Limits, RawEvent, RowsOf, Saturation, Shared, SkipCounts, UserLimits, UserSide,
+    UserState, Weighing,
 };
 use crate::publish::{Freeze, Published};
 use crate::types::{
@@ -255,6 +255,7 @@ impl World {
                 factors,
                 weighing: settings.weighing,
                 path: SimdPath::detect(),
+                rows_of: RowsOf::Foreigners,
             }),
             items: Published::new(Arc::new(items)),
             as_published: None,

@@ -49,7 +49,7 @@ pub struct LiveSettings {
     pub item_batch_every: Duration,
     /// The sweep policy; `None` if it is not a [`SweepEvery`], and then it stays what it is.
     pub sweep_every: Option<SweepEvery>,
-    /// The numbers of the weigher; `None` if it is not a [`MusicWeigher`](crate::MusicWeigher), and then it stays what it is.
+    /// The numbers of the weigher; `None` if it is not a [`MusicWeigher`], and then it stays what it is.
     pub weigher: Option<MusicSettings>,
     /// The sweep gate; `None` if it is not a [`QualityGate`], and then it stays what it is.
     pub gate: Option<QualityGate>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{action, event_flag, extra_flag, kind, saturation};
 use crate::als::AlsParams;
-use crate::journal::record::{EventRecord, Record};
+use crate::journal::record::{EventRecord, ForeignPart, Record};
 use crate::model::{Decay, LearningSettings, Saturation, Solve, Weighing};
 use crate::storage::bytes::{DecodeError, TakeBytes};
 use crate::types::{
@@ -33,6 +33,8 @@ pub(in crate::journal) fn take_record(payload: &[u8]) -> Result<Record, DecodeEr
         kind::TIME => Record::Time(bytes.time()?),
         kind::ITEM_BATCH => Record::ItemBatch,
         kind::ITEM_PART => Record::ItemPart,
+        kind::FOREIGN_ITEMS => Record::ForeignItems(take_foreign(&mut bytes, take_item)?),
+        kind::FOREIGN_USERS => Record::ForeignUsers(take_foreign(&mut bytes, take_user)?),
         kind::FREEZE => {
             Record::Freeze { as_of: bytes.time()?, at: bytes.time()?, n_sweeps: bytes.varint_u32()? }
         }
@@ -140,6 +142,31 @@ fn take_items(bytes: &mut TakeBytes) -> Result<Vec<ItemId>, DecodeError> {
         return Err(DecodeError::Truncated);
     }
     (0..n_items).map(|_| take_item(bytes)).collect()
+}
+
+fn take_foreign<I>(
+    bytes: &mut TakeBytes,
+    take_id: impl Fn(&mut TakeBytes) -> Result<I, DecodeError>,
+) -> Result<ForeignPart<I>, DecodeError> {
+    let (from, n_factors, n_rows) = (bytes.varint()?, take_count(bytes)?, take_count(bytes)?);
+    if !(1..=AlsParams::MAX_FACTORS).contains(&n_factors) {
+        return Err(DecodeError::Invalid("the length of a row"));
+    }
+    if n_rows > bytes.len() / (MIN_ID_BYTES + n_factors * size_of::<f32>()) {
+        return Err(DecodeError::Truncated);
+    }
+    let (mut ids, mut values) = (Vec::with_capacity(n_rows), Vec::with_capacity(n_rows * n_factors));
+    for _ in 0..n_rows {
+        ids.push(take_id(bytes)?);
+        for _ in 0..n_factors {
+            let value = bytes.f32()?;
+            if !value.is_finite() {
+                return Err(DecodeError::Invalid("an element of a row"));
+            }
+            values.push(value);
+        }
+    }
+    Ok(ForeignPart { from, n_factors, ids, values })
 }
 
 fn take_settings(bytes: &mut TakeBytes) -> Result<LearningSettings, DecodeError> {

@@ -1,7 +1,7 @@
 //! Records into bytes.
 
 use super::{action, event_flag, extra_flag, kind, saturation};
-use crate::journal::record::{EventRecord, Record};
+use crate::journal::record::{EventRecord, ForeignPart, Record};
 use crate::model::{LearningSettings, Saturation, Solve};
 use crate::storage::bytes::PutBytes;
 use crate::types::{
@@ -49,6 +49,14 @@ pub(in crate::journal) fn put_record(bytes: &mut Vec<u8>, record: &Record) {
         }
         Record::ItemBatch => bytes.put_u8(kind::ITEM_BATCH),
         Record::ItemPart => bytes.put_u8(kind::ITEM_PART),
+        Record::ForeignItems(part) => {
+            bytes.put_u8(kind::FOREIGN_ITEMS);
+            put_foreign(bytes, part, put_item);
+        }
+        Record::ForeignUsers(part) => {
+            bytes.put_u8(kind::FOREIGN_USERS);
+            put_foreign(bytes, part, put_user);
+        }
         Record::Freeze { as_of, at, n_sweeps } => {
             bytes.put_u8(kind::FREEZE);
             bytes.put_time(*as_of);
@@ -200,6 +208,18 @@ fn put_settings(bytes: &mut Vec<u8>, settings: &LearningSettings) {
     bytes.put_varint(*max_history as u64);
     bytes.put_varint(*recent_events as u64);
     bytes.put_varint(*dedupe_window as u64);
+}
+
+fn put_foreign<I>(bytes: &mut Vec<u8>, part: &ForeignPart<I>, put_id: impl Fn(&mut Vec<u8>, &I)) {
+    bytes.put_varint(part.from);
+    bytes.put_varint(part.n_factors as u64);
+    bytes.put_varint(part.ids.len() as u64);
+    for (id, row) in part.ids.iter().zip(part.values.chunks_exact(part.n_factors)) {
+        put_id(bytes, id);
+        for &value in row {
+            bytes.put_f32(value);
+        }
+    }
 }
 
 fn put_user(bytes: &mut Vec<u8>, user: &UserId) {

@@ -27,6 +27,8 @@ mod kind {
     pub(super) const SETTLED: u8 = 14;
     pub(super) const SYNCED: u8 = 15;
     pub(super) const SOURCE_STEP: u8 = 16;
+    pub(super) const FOREIGN_ITEMS: u8 = 17;
+    pub(super) const FOREIGN_USERS: u8 = 18;
 }
 
 /// The second byte of an event: what follows, and what needs no byte of its own.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::als::AlsParams;
-use crate::journal::record::{EventRecord, Record};
+use crate::journal::record::{EventRecord, ForeignPart, Record};
 use crate::model::{Decay, LearningSettings, Saturation, Solve, Weighing};
 use crate::storage::bytes::DecodeError;
 use crate::types::{Context, Event, GenerationId, ItemId, Signal, Timestamp, UserId, UtcOffset};
@@ -109,6 +109,16 @@ fn settings() -> impl Strategy<Value = LearningSettings> {
     })
 }
 
+/// Rows of one side of a model from elsewhere.
+fn foreign<I: Clone + std::fmt::Debug>(of: fn(String) -> I) -> impl Strategy<Value = ForeignPart<I>> {
+    let rows = (any::<u64>(), 1..=20_usize, proptest::collection::vec(id().prop_map(of), 0..20));
+    rows.prop_flat_map(|(from, n_factors, ids)| {
+        let values = proptest::collection::vec(-1e30_f32..=1e30, ids.len() * n_factors);
+        (Just((from, n_factors, ids)), values)
+    })
+    .prop_map(|((from, n_factors, ids), values)| ForeignPart { from, n_factors, ids, values })
+}
+
 /// Records of every kind, events most often.
 pub(in crate::journal) fn record() -> impl Strategy<Value = Record> {
     let user = || id().prop_map(UserId::from);
@@ -125,6 +135,8 @@ pub(in crate::journal) fn record() -> impl Strategy<Value = Record> {
         1 => time().prop_map(Record::Time),
         1 => Just(Record::ItemBatch),
         1 => Just(Record::ItemPart),
+        1 => foreign(ItemId::from).prop_map(Record::ForeignItems),
+        1 => foreign(UserId::from).prop_map(Record::ForeignUsers),
         1 => (time(), time(), any::<u32>())
             .prop_map(|(as_of, at, n_sweeps)| Record::Freeze { as_of, at, n_sweeps }),
         1 => any::<u64>().prop_map(|raw| Record::Published { generation: GenerationId::from_raw(raw) }),
@@ -186,6 +198,17 @@ fn values_out_of_range_are_refused() {
     assert_eq!(refused(&[kind::FORGET_ITEM, 2, b'7']), DecodeError::Invalid("an item id"));
     // Nothing is allocated for a million items that are not there.
     assert_eq!(refused(&[kind::ADD_ITEMS, 0xc0, 0x84, 0x3d]), DecodeError::Truncated);
+
+    // Nor for a million rows of a thousand factors; none has no factors at all, and all are finite.
+    let foreign = |rest: &[u8]| refused(&[&[kind::FOREIGN_ITEMS, 0][..], rest].concat());
+    assert_eq!(foreign(&[0x80, 0x08, 0xc0, 0x84, 0x3d]), DecodeError::Truncated);
+    assert_eq!(foreign(&[0, 1, 0, 1]), DecodeError::Invalid("the length of a row"));
+    assert_eq!(foreign(&[0x81, 0x08, 0]), DecodeError::Invalid("the length of a row"));
+    let infinite = f32::INFINITY.to_le_bytes();
+    assert_eq!(
+        foreign(&[&[1, 1, 0, 7][..], &infinite].concat()),
+        DecodeError::Invalid("an element of a row")
+    );
 
     let event = |flags: u8, rest: &[u8]| {
         // Listener 1, item 2, at 0.

@@ -1,0 +1,152 @@
+//! What is seen of files in a directory, whenever that changes.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
+
+use super::directory::DirectoryWatch;
+
+/// How often it is looked when nothing is heard, and the watch begun anew.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Who writes without a pause is looked at all the same after so many quiet times that did not come.
+const IMPATIENCE: u32 = 10;
+/// How long a drop waits for the thread, which may be stuck in a file system.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// Looks at files of a directory whenever it may find something else, until it is dropped.
+///
+/// It looks once nothing has been heard of the directory for the quiet time; nobody need hear anything: it looks every 10
+/// seconds as well. It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to
+/// end, and gives it a second if it is just looking.
+#[derive(Debug)]
+pub(super) struct LookOut<T> {
+    told: Receiver<T>,
+    stop: Option<Sender<Infallible>>,
+    ended: Receiver<Infallible>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
+    /// Begins to watch the directory of `file`; `quiet` is how long nothing must have been heard before `look` is called.
+    pub(super) fn begin(
+        file: &Path,
+        quiet: Duration,
+        look: impl Fn() -> T + Send + 'static,
+    ) -> io::Result<Self> {
+        let directory = directory_of(file).to_owned();
+        let (tells, told) = bounded(1);
+        let (stop, stopped) = bounded(0);
+        let (alive, ended) = bounded::<Infallible>(0);
+        let outbox = Outbox { tells, untaken: told.clone(), last: None };
+        let run = move || {
+            watch(directory, quiet, look, outbox, &stopped);
+            drop(alive);
+        };
+        let thread = std::thread::Builder::new().name("segue-watch".to_owned()).spawn(run)?;
+        Ok(Self { told, stop: Some(stop), ended, thread: Some(thread) })
+    }
+}
+
+impl<T> LookOut<T> {
+    /// What was seen: as it was found first, then whenever that is another. There is one message at most: who has not taken
+    /// the one before gets the newer in its place.
+    pub(super) fn told(&self) -> &Receiver<T> {
+        &self.told
+    }
+}
+
+impl<T> Drop for LookOut<T> {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let has_ended = self.ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Disconnected);
+        if let Some(thread) = self.thread.take().filter(|_| has_ended) {
+            // It has done all it does.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => file,
+    }
+}
+
+/// Where it is told, the newest only.
+struct Outbox<T> {
+    tells: Sender<T>,
+    untaken: Receiver<T>,
+    last: Option<T>,
+}
+
+impl<T: Clone + PartialEq> Outbox<T> {
+    fn tell(&mut self, seen: T) {
+        if self.last.as_ref() == Some(&seen) {
+            return;
+        }
+        self.last = Some(seen.clone());
+        let mut unsent = seen;
+        // There is one sender, so a place that was made is free; but the message may have been taken meanwhile.
+        while let Err(TrySendError::Full(seen)) = self.tells.try_send(unsent) {
+            let _ = self.untaken.try_recv();
+            unsent = seen;
+        }
+    }
+}
+
+fn watch<T: Clone + PartialEq>(
+    directory: PathBuf,
+    quiet: Duration,
+    look: impl Fn() -> T,
+    mut outbox: Outbox<T>,
+    stopped: &Receiver<Infallible>,
+) {
+    let (hears, heard) = bounded(1);
+    let begin = || {
+        let hears = hears.clone();
+        let changed = move || {
+            // Full: it is known already.
+            let _ = hears.try_send(());
+        };
+        // A link beside the file may be what leads to it, so whatever happens in the directory matters.
+        let begun = DirectoryWatch::begin(&directory, |_| true, changed);
+        begun
+            .inspect_err(|error| tracing::debug!(target: "segue::settings", %error, directory = %directory.display(), "not watched"))
+            .ok()
+    };
+    let mut watching = None;
+    loop {
+        // INVARIANT: watched before it is looked at, so that whatever is written after that is heard of.
+        if watching.is_none() {
+            watching = begin();
+        }
+        outbox.tell(look());
+        select! {
+            recv(stopped) -> _ => return,
+            recv(heard) -> _ => if !wait_for_quiet(&heard, quiet, stopped) { return },
+            default(LOOK_EVERY) => watching = None,
+        }
+        drop(watching.take_if(|_| !directory.exists()));
+    }
+}
+
+/// Says whether to go on.
+fn wait_for_quiet(heard: &Receiver<()>, quiet: Duration, stopped: &Receiver<Infallible>) -> bool {
+    let deadline = Instant::now() + quiet.saturating_mul(IMPATIENCE).min(LOOK_EVERY);
+    loop {
+        select! {
+            recv(stopped) -> _ => return false,
+            recv(heard) -> _ => {}
+            default(quiet.min(LOOK_EVERY)) => return true,
+        }
+        if Instant::now() >= deadline {
+            return true;
+        }
+    }
+}
