@@ -34,11 +34,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .als(AlsParams::builder().n_factors(n_factors).build()?)
         .sweep_policy(NeverSweep)
         .observe_with(move |notice| {
-            let told = match notice {
-                Notice::ModelRead { n_users, n_items, .. } => Told::Read(*n_users, *n_items),
-                Notice::Published(_) => Told::Published,
-                Notice::ModelRefused { error, .. } => return eprintln!("not yet: {error:?}"),
-                _ => return,
+            let told = if let Notice::ModelRead { n_users, n_items, .. } = notice {
+                Told::Read(*n_users, *n_items)
+            } else if let Notice::Published(_) = notice {
+                Told::Published
+            } else if let Notice::ModelRefused { error, .. } = notice {
+                return eprintln!("not yet: {error:?}");
+            } else {
+                return;
             };
             // Nobody asks any more once the lists are printed.
             let _ = tell.send(told);

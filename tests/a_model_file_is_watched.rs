@@ -31,12 +31,16 @@ fn als(n_factors: usize) -> AlsParams {
 fn watching(directory: &Path, builder: EngineBuilder) -> (Engine, Receiver<Told>) {
     let (tell, told) = channel();
     let observe = move |notice: &Notice<'_>| {
-        let told = match *notice {
-            Notice::ModelRead { n_users, .. } => Told::Read(n_users),
-            Notice::ModelRefused { error, .. } => Told::Refused(error.clone()),
-            Notice::Published(report) => Told::Published(report.generation.get()),
-            Notice::SweepFailed(_) => Told::Failed,
-            _ => return,
+        let told = if let Notice::ModelRead { n_users, .. } = *notice {
+            Told::Read(n_users)
+        } else if let Notice::ModelRefused { error, .. } = *notice {
+            Told::Refused(error.clone())
+        } else if let Notice::Published(report) = *notice {
+            Told::Published(report.generation.get())
+        } else if let Notice::SweepFailed(_) = *notice {
+            Told::Failed
+        } else {
+            return;
         };
         // Whoever asked may have heard enough.
         let _ = tell.send(told);
