@@ -19,7 +19,7 @@ use crate::storage::{AppendFile, ReadFile, Storage, StoreError};
 const MAGIC: [u8; 8] = *b"seguechk";
 /// The latest version of the format. A file that has nothing of it is written in the version before, and all are read.
 pub(super) const FORMAT: u32 = 2;
-/// The version without counts of skips.
+/// The version without counts of skips, in which no model is from elsewhere.
 pub(super) const FORMAT_WITHOUT_SKIPS: u32 = 1;
 /// Magic and format: what every version begins with.
 const PREAMBLE_BYTES: usize = 12;

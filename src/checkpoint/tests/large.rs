@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::world::World;
 use crate::checkpoint::{CheckpointReport, StateDigest, read, verify, write};
 use crate::kernel::SimdPath;
-use crate::model::Limits;
+use crate::model::{Limits, RowsOf};
 use crate::storage::{DirStorage, Storage};
 
 /// As many users, items and pairs as the Last.fm 360K data set has, each with a recent event.
@@ -19,6 +19,7 @@ const WORLD: World = World {
     recent_events: 64,
     n_skips: 0,
     has_model: true,
+    rows_of: RowsOf::Sweep,
     has_gaps: false,
 };
 

@@ -30,6 +30,7 @@ pub(super) struct World {
     pub(super) recent_events: usize,
     pub(super) n_skips: u32,
     pub(super) has_model: bool,
+    pub(super) rows_of: RowsOf,
     /// Whether some users and items were forgotten or never did anything.
     pub(super) has_gaps: bool,
 }
@@ -45,6 +46,7 @@ impl World {
         recent_events: 5,
         n_skips: 0,
         has_model: true,
+        rows_of: RowsOf::Sweep,
         has_gaps: true,
     };
 
@@ -255,7 +257,7 @@ impl World {
                 factors,
                 weighing: settings.weighing,
                 path: SimdPath::detect(),
-                rows_of: RowsOf::Foreigners,
+                rows_of: self.rows_of,
             }),
             items: Published::new(Arc::new(items)),
             as_published: None,
