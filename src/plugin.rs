@@ -48,7 +48,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use crate::engine::{LookAway, Notice, Observer};
+#[cfg(all(feature = "npz", feature = "reload"))]
+pub use crate::engine::ModelFileError;
+pub use crate::engine::{LookAway, Notice, Observer, SettingChange};
+#[cfg(feature = "reload")]
+pub use crate::engine::{ReloadError, SettingsFileError};
 pub use crate::guard::{Incident, LatencySummary, PluginStats};
 #[cfg(feature = "spool")]
 pub use crate::ingest::{AfterReading, SpoolDir};
@@ -64,8 +68,8 @@ pub use crate::query::{
 };
 pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
 pub use crate::training::{
-    GateFacts, GateRefusal, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision, SweepEvery,
-    SweepGate, SweepPolicy, Trial,
+    GateFacts, GateRefusal, GateReport, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision,
+    SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
 };
 pub use crate::types::{
     ActionKind, ActionName, Activity, Clock, Context, Device, Event, GenerationId, ItemId, ManualClock,
