@@ -40,7 +40,7 @@
 //!   may be replaced.
 //!
 //! More in [`docs`]: the [architecture](docs::architecture) with what is always true,
-//! [concurrency](docs::concurrency), [durability](docs::durability), [operations](docs::operations), the [numerics](docs::numerics), a
+//! [concurrency](docs::concurrency), [durability](docs::durability), [settings](docs::settings), [operations](docs::operations), the [numerics](docs::numerics), a
 //! [glossary](docs::glossary).
 //!
 //! # Durability

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::ThreadPool;
 
 use super::build_error::BuildError;
 use super::handle::Engine;
@@ -13,7 +13,7 @@ use super::meters::Watches;
 use super::observer::{Notice, ObserveWith, Observer, WatchedObserver};
 use super::open::{self, Opening};
 use super::past::{self, Past};
-use super::priority::step_back;
+use super::pools::own_pools;
 use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
@@ -587,19 +587,4 @@ impl EngineBuilder {
         };
         Ok((settings, policies))
     }
-}
-
-/// One for sweeps, whose threads step back behind others, and one for what somebody waits for.
-fn own_pools(threads: Option<usize>) -> Result<(Arc<ThreadPool>, Arc<ThreadPool>), ThreadPoolBuildError> {
-    let threads = threads.unwrap_or_else(|| {
-        // One core is left to the writer and the queries.
-        std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
-    });
-    let pool = |name: &'static str| {
-        ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .thread_name(move |number| format!("segue-{name}-{number}"))
-    };
-    let sweeps = pool("sweep").start_handler(|_| step_back()).build()?;
-    Ok((Arc::new(sweeps), Arc::new(pool("hand").build()?)))
 }

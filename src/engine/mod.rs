@@ -26,6 +26,7 @@ mod model_file;
 mod observer;
 mod open;
 mod past;
+mod pools;
 mod priority;
 mod queue;
 mod replay;

@@ -60,6 +60,20 @@ macro_rules! of_weigher {
     };
 }
 
+/// A number of the gate's that need not be whole.
+macro_rules! of_gate {
+    ($field:ident, $least:expr, $most:expr) => {
+        Key {
+            name: concat!("gate.", stringify!($field)),
+            least: $least,
+            most: $most,
+            whole: false,
+            get: |all| Some(all.gate?.$field),
+            set: |all, value| with_gate(all, |gate| gate.$field = value),
+        }
+    };
+}
+
 /// All of them; `docs::settings` explains each.
 pub(super) const KEYS: &[Key] = &[
     Key {
@@ -168,22 +182,8 @@ pub(super) const KEYS: &[Key] = &[
         get: |all| Some(all.item_batch_every.as_secs_f64() * 1e3),
         set: |all, value| all.item_batch_every = Duration::from_secs_f64(value / 1e3),
     },
-    Key {
-        name: "gate.t_limit",
-        least: 0.0,
-        most: 1e6,
-        whole: false,
-        get: |all| Some(all.gate?.t_limit),
-        set: |all, value| with_gate(all, |gate| gate.t_limit = value),
-    },
-    Key {
-        name: "gate.tolerated_loss",
-        least: 0.0,
-        most: 1.0,
-        whole: false,
-        get: |all| Some(all.gate?.tolerated_loss),
-        set: |all, value| with_gate(all, |gate| gate.tolerated_loss = value),
-    },
+    of_gate!(t_limit, 0.0, 1e6),
+    of_gate!(tolerated_loss, 0.0, 1.0),
     Key {
         name: "gate.min_trials",
         least: 2.0,
@@ -192,38 +192,10 @@ pub(super) const KEYS: &[Key] = &[
         get: |all| Some(float(all.gate?.min_trials)),
         set: |all, value| with_gate(all, |gate| gate.min_trials = count(value)),
     },
-    Key {
-        name: "gate.max_norm_growth",
-        least: 1.0,
-        most: 1e6,
-        whole: false,
-        get: |all| Some(all.gate?.max_norm_growth),
-        set: |all, value| with_gate(all, |gate| gate.max_norm_growth = value),
-    },
-    Key {
-        name: "gate.min_coverage",
-        least: 0.0,
-        most: 1.0,
-        whole: false,
-        get: |all| Some(all.gate?.min_coverage),
-        set: |all, value| with_gate(all, |gate| gate.min_coverage = value),
-    },
-    Key {
-        name: "gate.min_overlap",
-        least: 0.0,
-        most: 1.0,
-        whole: false,
-        get: |all| Some(all.gate?.min_overlap),
-        set: |all, value| with_gate(all, |gate| gate.min_overlap = value),
-    },
-    Key {
-        name: "gate.old_until",
-        least: 1.0,
-        most: 1e6,
-        whole: false,
-        get: |all| Some(all.gate?.old_until),
-        set: |all, value| with_gate(all, |gate| gate.old_until = value),
-    },
+    of_gate!(max_norm_growth, 1.0, 1e6),
+    of_gate!(min_coverage, 0.0, 1.0),
+    of_gate!(min_overlap, 0.0, 1.0),
+    of_gate!(old_until, 1.0, 1e6),
     of_weigher!(mostly_heard, 0.0, 1.0),
     of_weigher!(barely_heard, 0.0, 1.0),
     of_weigher!(listen, 0.0, 1_000.0),

@@ -14,8 +14,8 @@ use crate::types::ItemId;
 /// It holds in lists of every kind, similar and popular items too, but not in [`plain`](crate::ItemQuery::plain) ones,
 /// and what a listener has done with the item still counts.
 ///
-/// A change copies the list, which takes some tens of nanoseconds an entry on the calling thread, and lists that are
-/// being made wait for none of it: block many together.
+/// A change copies the list, on the calling thread, and lists that are being made wait for none of it: block many
+/// together.
 ///
 /// ```
 /// use segue::plugin::BlockList;
