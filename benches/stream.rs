@@ -144,7 +144,7 @@ fn often() -> impl SweepPolicy {
 
 /// Many listeners, some of them busy.
 fn city() -> Result<(), Failure> {
-    const N_EVENTS: usize = 3_000_000;
+    const N_EVENTS: usize = 6_000_000;
     let mut plays = Plays::of_a_city();
     let histories = plays.histories();
     let by_rank = activity(plays.users.len());
@@ -306,7 +306,7 @@ fn flood_with(
     Ok(())
 }
 
-/// Sends for `duration` and until the queue is worked off; returns the number of events and how long they
+/// Sends for `duration`, as far as there are events, and until the queue is worked off; returns the number of events and how long they
 /// took.
 fn send_for(
     duration: Duration,
@@ -319,9 +319,13 @@ fn send_for(
     let mut n_sent = 0;
     let began = Instant::now();
     while began.elapsed() < duration {
+        let before = n_sent;
         for event in events.by_ref().take(AT_ONCE) {
             sender.send(event)?;
             n_sent += 1;
+        }
+        if n_sent == before {
+            break;
         }
     }
     // Once this one is visible, everything before it is.

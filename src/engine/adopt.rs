@@ -175,7 +175,7 @@ impl Writer {
                 None => self.add_user(id),
             };
             if self.shared.user(user).is_none() {
-                self.store(user, UserState::default());
+                self.replace_state(user, Some(UserState::default()));
             }
             user
         });

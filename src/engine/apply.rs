@@ -3,12 +3,16 @@
 use std::time::Instant;
 
 use super::builder::CatalogueMode;
+use super::drafts::{CellChange, WritingRules};
 use super::queue::RowsAtSending;
 use super::writer::Writer;
 use crate::ingest::{EventFacts, Interaction};
 use crate::journal::Record;
-use crate::model::{Change, Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
+use crate::model::{Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
 use crate::types::{Action, ActionKind, Context, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
+
+/// Events noted at most before they are written into their histories: far more come only where nobody publishes.
+const MAX_NOTED: usize = 1 << 18;
 
 /// A key's row, or the promise of one.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +79,8 @@ impl Writer {
         Outcome::Rejected(refusal)
     }
 
-    /// Whether anything refuses the event; asks the weigher. Changes nothing.
-    fn accept(&self, interaction: &Interaction, rows: RowsAtSending) -> Result<Accepted, Refusal> {
+    /// Whether anything refuses the event; asks the weigher. Changes nothing that anybody sees.
+    fn accept(&mut self, interaction: &Interaction, rows: RowsAtSending) -> Result<Accepted, Refusal> {
         let event = interaction.event();
         match event.action() {
             Action::Do(kind) => {
@@ -100,7 +104,7 @@ impl Writer {
     /// As [`accept`](Self::accept), for an event of the journal: it was accepted before, with `signal`, so no
     /// limit of today's and no weigher is asked. Refuses only what no journal of this crate's can hold.
     pub(super) fn accept_again(
-        &self,
+        &mut self,
         interaction: &Interaction,
         signal: Option<Signal>,
     ) -> Result<Accepted, Refusal> {
@@ -123,20 +127,28 @@ impl Writer {
         }
     }
 
-    fn accept_undo(&self, user: &UserId, item: &ItemId, kind: &ActionKind) -> Result<Accepted, Refusal> {
-        let find = || {
+    fn accept_undo(&mut self, user: &UserId, item: &ItemId, kind: &ActionKind) -> Result<Accepted, Refusal> {
+        let mut find = || {
             let user = UserIdx::new(self.shared.user_ids.get(user)?);
             let item = ItemIdx::new(self.shared.item_ids.get(item)?);
             let action = self.actions.known_code(kind)?;
-            // Looked up before a draft is begun: publishing one solves the user anew.
-            let can_undo = |state: &UserState| state.recent.holds(item, action);
-            let has_it = match self.drafts.get(user) {
-                Some(draft) => can_undo(draft),
-                None => self.shared.user(user).is_some_and(|state| can_undo(&state)),
-            };
+            // Looked up before it is edited: publishing a draft solves the user anew.
+            let has_it = self.look_at(user, |state| state.recent.holds(item, action));
             has_it.then_some(Accepted { user: Row::Known(user), item: Row::Known(item), signal: None })
         };
         find().ok_or(Refusal::NothingToUndo)
+    }
+
+    /// Whether `look` says so of the user's state as it is by now; false if there is none.
+    fn look_at(&mut self, user: UserIdx, look: impl FnOnce(&UserState) -> bool) -> bool {
+        if !self.drafts.contains(user) {
+            return self.shared.user(user).is_some_and(|state| look(&state));
+        }
+        let (rules, mut changes) = (self.writing_rules(), Vec::new());
+        let holds =
+            self.drafts.written(user, &self.shared, rules, &mut changes).is_some_and(|state| look(state));
+        self.index(&changes);
+        holds
     }
 
     /// Does what was accepted: the same from a sender and from the journal.
@@ -158,13 +170,15 @@ impl Writer {
         if let Some(key) = event.idempotency_key() {
             self.dedupe.insert(key, user);
         }
+        self.seq = self.seq.next();
+        self.items_stale = true;
         match (event.action(), accepted.signal) {
             (Action::Do(kind), Some(signal)) => self.learn(interaction, (user, item), kind, signal, solve),
             (Action::Do(kind) | Action::Undo(kind), _) => {
                 self.unlearn(interaction, (user, item), kind, solve);
             }
         }
-        self.stamp(user)
+        self.seq
     }
 
     fn learn(
@@ -178,10 +192,10 @@ impl Writer {
         let action = self.actions.code(kind).expect("an accepted event has a known action");
         let fact = Fact { item, at: interaction.at(), signal, day_part: interaction.day_part() };
         let raw = RawEvent::new(fact, action, kind.is_statement());
-        let decay = self.settings.learning.weighing.decay;
-        let limits = self.user_limits();
-        let change = self.drafts.edit(user, &self.shared, solve).add(raw, limits, decay);
-        self.index(user, item, change);
+        self.drafts.note(user, raw, self.seq, solve);
+        if self.drafts.n_noted() >= MAX_NOTED {
+            self.write_drafts();
+        }
         self.by_item.grow(item, signal.confidence());
         self.skips.add(item, kind, interaction.day_part(), event_context(interaction));
         self.stream_time = self.stream_time.max(interaction.at());
@@ -195,22 +209,33 @@ impl Writer {
         solve: Solve,
     ) {
         let action = self.actions.known_code(kind).expect("an accepted undo has a known action");
-        let decay = self.settings.learning.weighing.decay;
-        let draft = self.drafts.edit(user, &self.shared, solve);
-        let undone = draft.undo(item, action, decay);
+        let undone = self.edit(user, solve, |state, rules| state.undo(item, action, rules.decay));
         let (fact, change) = undone.expect("an accepted undo has something to take back");
-        self.index(user, item, change);
+        self.index(&[CellChange { user, item, change }]);
         self.by_item.shrink(item, fact.signal.confidence());
         // The part of the day is that of the action; on which device it was, only the host remembers.
         self.skips.take_back(item, kind, fact.day_part, event_context(interaction));
     }
 
-    /// Gives the event its number and the user's draft the number of its last event.
-    fn stamp(&mut self, user: UserIdx) -> EventSeq {
-        self.seq = self.seq.next();
-        self.items_stale = true;
-        self.drafts.stamp(user, self.seq);
-        self.seq
+    /// Changes a user by something other than an event that adds to what is known of them; the event or change has its
+    /// number already.
+    pub(super) fn edit<R>(
+        &mut self,
+        user: UserIdx,
+        solve: Solve,
+        edit: impl FnOnce(&mut UserState, WritingRules) -> R,
+    ) -> R {
+        let (rules, mut changes) = (self.writing_rules(), Vec::new());
+        let done = edit(self.drafts.edit(user, self.seq, solve, &self.shared, rules, &mut changes), rules);
+        self.index(&changes);
+        done
+    }
+
+    /// Brings every event that was noted into its history.
+    fn write_drafts(&mut self) {
+        let (rules, mut changes) = (self.writing_rules(), Vec::new());
+        self.drafts.write_all(&self.shared, rules, &mut changes);
+        self.index(&changes);
     }
 
     fn weigh(
@@ -228,17 +253,19 @@ impl Writer {
         self.watches.weigher.call_often(|| self.weigher.weigh(&facts)).ok_or(Refusal::WeigherPanicked)
     }
 
-    /// Keeps the by-item index in step with a history.
-    fn index(&mut self, user: UserIdx, item: ItemIdx, change: Change) {
-        if change.new_cell {
-            self.by_item.add_listener(item, user);
-        }
-        if change.cell_gone {
-            self.by_item.remove_listener(item, user);
-        }
-        if let Some(evicted) = change.evicted {
-            self.by_item.remove_listener(evicted, user);
-            self.meters.evicted_cells.add(1);
+    /// Keeps the index by item in step with histories.
+    pub(super) fn index(&mut self, changes: &[CellChange]) {
+        for &CellChange { user, item, change } in changes {
+            if change.new_cell {
+                self.by_item.add_listener(item, user);
+            }
+            if change.cell_gone {
+                self.by_item.remove_listener(item, user);
+            }
+            if let Some(evicted) = change.evicted {
+                self.by_item.remove_listener(evicted, user);
+                self.meters.evicted_cells.add(1);
+            }
         }
     }
 
@@ -277,16 +304,15 @@ impl Writer {
     }
 
     /// Refuses what would grow an engine that is full; more plays of what is known are always taken.
-    fn check_bytes(&self, user: Row<UserIdx>, item: Row<ItemIdx>) -> Result<(), Refusal> {
+    fn check_bytes(&mut self, user: Row<UserIdx>, item: Row<ItemIdx>) -> Result<(), Refusal> {
         let limit = self.settings.limits.max_bytes;
         if self.n_bytes < limit {
             return Ok(());
         }
         let has_cell = match (user, item) {
-            (Row::Known(user), Row::Known(item)) => match self.drafts.get(user) {
-                Some(draft) => draft.history.cell(item).is_some(),
-                None => self.shared.user(user).is_some_and(|state| state.history.cell(item).is_some()),
-            },
+            (Row::Known(user), Row::Known(item)) => {
+                self.look_at(user, |state| state.history.cell(item).is_some())
+            }
             _ => false,
         };
         if has_cell { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
@@ -316,9 +342,13 @@ impl Writer {
         (self.generation.items.load().rows.stride() * size_of::<f32>()) as u64
     }
 
-    pub(super) fn user_limits(&self) -> UserLimits {
+    /// What histories are written by.
+    pub(super) fn writing_rules(&self) -> WritingRules {
         let learning = &self.settings.learning;
-        UserLimits { max_history: learning.max_history, recent_events: learning.recent_events }
+        WritingRules {
+            limits: UserLimits { max_history: learning.max_history, recent_events: learning.recent_events },
+            decay: learning.weighing.decay,
+        }
     }
 }
 

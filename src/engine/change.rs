@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::drafts::WritingRules;
 use super::handle::EngineError;
 use super::writer::Writer;
 use crate::journal::Record;
@@ -94,8 +95,7 @@ impl Writer {
         self.n_bytes -= id.len_bytes() as u64;
         for user in self.by_item.forget_item(item) {
             // Whoever asks solves for themselves: an item may have very many listeners.
-            self.drafts.edit(user, &self.shared, Solve::OnRead).forget_item(item);
-            self.drafts.stamp(user, self.seq);
+            self.edit(user, Solve::OnRead, |state, _| state.forget_item(item));
         }
         self.skips.forget_item(item);
         self.items_to_fold.retain(|due| *due != item);
@@ -113,9 +113,9 @@ impl Writer {
             Some(row) => UserIdx::new(row),
             None => self.add_user(into),
         };
-        let (limits, decay) = (self.user_limits(), self.settings.learning.weighing.decay);
-        let absorbed = self.drafts.edit(into, &self.shared, Solve::Now).absorb(&theirs, limits, decay);
-        self.drafts.stamp(into, self.seq);
+        let absorb =
+            |state: &mut UserState, rules: WritingRules| state.absorb(&theirs, rules.limits, rules.decay);
+        let absorbed = self.edit(into, Solve::Now, absorb);
         for item in absorbed.new {
             self.by_item.add_listener(item, into);
         }

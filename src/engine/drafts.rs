@@ -1,104 +1,213 @@
 //! Users changed since the last publication.
+//!
+//! An event is only noted here, for it may come in the midst of a hundred thousand others; whoever solves its user learns it
+//! just before, when the history is at hand.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use crate::model::{Shared, Solve, UserState};
-use crate::types::{EventSeq, UserIdx};
+use crate::model::{Change, Decay, RawEvent, Shared, Solve, UserLimits, UserState};
+use crate::types::{EventSeq, ItemIdx, UserIdx};
 
-/// States kept for their memory at most: some 100 MB at 50 items and 64 events a user.
-const MAX_SPARE: usize = 32_768;
-/// Of this size at most. Larger ones are few, and would hold much for whoever comes next.
-const MAX_SPARE_BYTES: usize = 8_192;
+/// What histories are written by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct WritingRules {
+    pub(super) limits: UserLimits,
+    pub(super) decay: Decay,
+}
 
-/// A state being written.
+/// What became of a user's cell of an item, for the index by item.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CellChange {
+    pub(super) user: UserIdx,
+    pub(super) item: ItemIdx,
+    pub(super) change: Change,
+}
+
+/// A user who has changed.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) user: UserIdx,
-    pub(super) state: UserState,
     /// What the latest change asked for.
     pub(super) solve: Solve,
+    /// The latest change.
+    seq: EventSeq,
+    /// The state but for the events noted; `None` if that is what is published.
+    state: Option<UserState>,
+    /// The first and the last event noted.
+    noted: Option<(u32, u32)>,
+    n_noted: u32,
 }
 
-/// The states being written, in order of first change, so that publication has one order everywhere.
+/// The events of all drafts, in order of arrival.
+#[derive(Debug, Default)]
+pub(super) struct NotedEvents(Vec<Noted>);
+
+#[derive(Debug)]
+struct Noted {
+    event: RawEvent,
+    /// The next event of the same user, if this is not the last.
+    next: u32,
+}
+
+/// The users being written, in order of first change, so that publication has one order everywhere.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
-    states: Vec<Draft>,
-    position: HashMap<UserIdx, usize, foldhash::fast::RandomState>,
-    /// States that nobody uses any more, for the memory they have: giving it back and asking for it anew takes as long as
-    /// copying a history does.
-    spare: Vec<UserState>,
-    /// Bytes of these, near enough.
-    n_spare_bytes: usize,
-    /// How many of them the next batch is likely to need.
-    n_wanted: usize,
+    drafts: Vec<Draft>,
+    position: HashMap<UserIdx, u32, foldhash::fast::RandomState>,
+    events: NotedEvents,
+}
+
+impl Draft {
+    /// Of a user of whom nothing but the vector is to change.
+    pub(super) fn unchanged(user: UserIdx) -> Self {
+        Self { user, solve: Solve::Now, seq: EventSeq::ZERO, state: None, noted: None, n_noted: 0 }
+    }
+
+    /// Whether more than events has changed.
+    pub(super) fn is_in_writing(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// How many events are noted.
+    pub(super) fn n_noted(&self) -> u32 {
+        self.n_noted
+    }
+
+    /// Writes the noted events into `state`, which is what it begins from; what that does to cells is added to `changes`.
+    pub(super) fn learn(
+        &mut self,
+        events: &NotedEvents,
+        state: &mut UserState,
+        rules: WritingRules,
+        changes: &mut Vec<CellChange>,
+    ) {
+        self.n_noted = 0;
+        for event in events.of(self.noted.take()) {
+            let change = state.add(event, rules.limits, rules.decay);
+            if change != Change::default() {
+                changes.push(CellChange { user: self.user, item: event.item(), change });
+            }
+        }
+        state.seq = state.seq.max(self.seq);
+    }
+
+    /// Writes the noted events into a state of its own, begun, if it was not, from what is `published`.
+    pub(super) fn write(
+        &mut self,
+        events: &NotedEvents,
+        published: Option<&UserState>,
+        rules: WritingRules,
+        changes: &mut Vec<CellChange>,
+    ) -> &mut UserState {
+        let begin = || published.map(UserState::draft).unwrap_or_default();
+        let mut state = self.state.take().unwrap_or_else(begin);
+        self.learn(events, &mut state, rules, changes);
+        self.state.insert(state)
+    }
+
+    /// What was [written](Self::write).
+    pub(super) fn into_state(self) -> UserState {
+        debug_assert!(self.noted.is_none(), "every event is in the state");
+        self.state.unwrap_or_default()
+    }
+}
+
+impl NotedEvents {
+    /// Those of one user, from the first to the last.
+    fn of(&self, ends: Option<(u32, u32)>) -> impl Iterator<Item = RawEvent> {
+        let mut next = ends.map(|(first, _)| first);
+        std::iter::from_fn(move || {
+            let at = next?;
+            let noted = &self.0[at as usize];
+            next = ends.filter(|&(_, last)| at != last).map(|_| noted.next);
+            Some(noted.event)
+        })
+    }
 }
 
 impl Drafts {
+    /// How many users are being written.
     pub(super) fn len(&self) -> usize {
-        self.states.len()
+        self.drafts.len()
     }
 
-    /// The draft of `user`, if there is one.
-    pub(super) fn get(&self, user: UserIdx) -> Option<&UserState> {
-        self.position.get(&user).map(|&at| &self.states[at].state)
+    /// How many events were noted and not written.
+    pub(super) fn n_noted(&self) -> usize {
+        self.events.0.len()
     }
 
-    /// The draft of `user`, begun from what is published.
-    pub(super) fn edit(&mut self, user: UserIdx, shared: &Shared, solve: Solve) -> &mut UserState {
-        let at = *self.position.entry(user).or_insert_with(|| {
-            let published = shared.user(user);
-            let draft = |state: Arc<UserState>| {
-                let spare = self.spare.pop();
-                self.n_spare_bytes -= spare.as_ref().map_or(0, UserState::n_bytes);
-                state.draft_in(spare.unwrap_or_default())
-            };
-            let state = published.map(draft).unwrap_or_default();
-            self.states.push(Draft { user, state, solve });
-            self.states.len() - 1
-        });
-        let draft = &mut self.states[at];
-        draft.solve = solve;
-        &mut draft.state
+    /// Whether `user` is being written.
+    pub(super) fn contains(&self, user: UserIdx) -> bool {
+        self.position.contains_key(&user)
     }
 
-    /// Notes the last event of a user whose draft is being edited.
-    pub(super) fn stamp(&mut self, user: UserIdx, seq: EventSeq) {
-        let at = self.position.get(&user).expect("an edited user has a draft");
-        self.states[*at].state.seq = seq;
-    }
-
-    /// Takes a state that was replaced; it is of use if nobody reads it any more.
-    pub(super) fn recycle(&mut self, old: Arc<UserState>) {
-        if self.spare.len() < self.n_wanted
-            && old.n_bytes() <= MAX_SPARE_BYTES
-            && let Some(state) = Arc::into_inner(old)
-        {
-            self.n_spare_bytes += state.n_bytes();
-            self.spare.push(state);
+    /// Notes an event, number `seq`, of `user`.
+    pub(super) fn note(&mut self, user: UserIdx, event: RawEvent, seq: EventSeq, solve: Solve) {
+        let place = u32::try_from(self.events.0.len()).expect("far fewer are noted before they are written");
+        self.events.0.push(Noted { event, next: place });
+        let draft = self.of(user, seq, solve);
+        let before = draft.noted.map(|(_, last)| last);
+        draft.n_noted += 1;
+        draft.noted = Some((draft.noted.map_or(place, |(first, _)| first), place));
+        if let Some(last) = before {
+            self.events.0[last as usize].next = place;
         }
     }
 
-    /// Bytes of what is kept for more drafts.
-    pub(super) fn n_spare_bytes(&self) -> u64 {
-        self.n_spare_bytes as u64
+    /// The state of `user` with every event in it, to be changed by number `seq`.
+    pub(super) fn edit(
+        &mut self,
+        user: UserIdx,
+        seq: EventSeq,
+        solve: Solve,
+        shared: &Shared,
+        rules: WritingRules,
+        changes: &mut Vec<CellChange>,
+    ) -> &mut UserState {
+        self.of(user, seq, solve);
+        self.written(user, shared, rules, changes).expect("it was begun just now")
     }
 
-    /// Gives back the memory that is kept for more drafts.
-    pub(super) fn free_spare(&mut self) {
-        self.spare = Vec::new();
-        self.n_spare_bytes = 0;
+    /// The state of `user` with every event in it, if they are being written.
+    pub(super) fn written(
+        &mut self,
+        user: UserIdx,
+        shared: &Shared,
+        rules: WritingRules,
+        changes: &mut Vec<CellChange>,
+    ) -> Option<&mut UserState> {
+        let at = *self.position.get(&user)?;
+        let draft = &mut self.drafts[at as usize];
+        let published = if draft.is_in_writing() { None } else { shared.user(user) };
+        Some(draft.write(&self.events, published.as_deref(), rules, changes))
     }
 
-    pub(super) fn take(&mut self) -> Vec<Draft> {
-        if self.states.is_empty() {
-            return Vec::new();
+    /// Writes every event that was noted, so that nothing but the states takes memory.
+    pub(super) fn write_all(&mut self, shared: &Shared, rules: WritingRules, changes: &mut Vec<CellChange>) {
+        for at in 0..self.drafts.len() {
+            let user = self.drafts[at].user;
+            self.written(user, shared, rules, changes);
+        }
+        self.events = NotedEvents::default();
+    }
+
+    /// All drafts, and the events that are to be [written](Draft::write) into them.
+    pub(super) fn take(&mut self) -> (Vec<Draft>, NotedEvents) {
+        if self.drafts.is_empty() {
+            return (Vec::new(), NotedEvents::default());
         }
         self.position.clear();
-        self.n_wanted = MAX_SPARE.min(2 * self.states.len());
-        for superfluous in self.spare.drain(self.n_wanted.min(self.spare.len())..) {
-            self.n_spare_bytes -= superfluous.n_bytes();
-        }
-        std::mem::take(&mut self.states)
+        (std::mem::take(&mut self.drafts), std::mem::take(&mut self.events))
+    }
+
+    /// The draft of `user`, changed by number `seq`.
+    fn of(&mut self, user: UserIdx, seq: EventSeq, solve: Solve) -> &mut Draft {
+        let at = *self.position.entry(user).or_insert_with(|| {
+            self.drafts.push(Draft { user, solve, seq, state: None, noted: None, n_noted: 0 });
+            u32::try_from(self.drafts.len() - 1).expect("users are capped at u32")
+        });
+        let draft = &mut self.drafts[at as usize];
+        (draft.solve, draft.seq) = (solve, seq);
+        draft
     }
 }

@@ -38,31 +38,21 @@ impl Gramians {
         Self { users, items_at_sweep: items.clone(), items, items_moved: 0.0, changed }
     }
 
-    /// `user` is about to have another vector. Says whether it is the first since the Gramian was brought up to date, which
-    /// then is to be [told](Self::user_had) the one before.
-    #[must_use]
-    pub(super) fn user_gets(&mut self, user: UserIdx, vector: Option<&[f32]>) -> bool {
+    /// `users` have other vectors than they had: one after the other, zeros for none.
+    pub(super) fn users_changed(&mut self, users: &[UserIdx], had: &[f32], have: &[f32]) {
         let stride = stride_of(self.users.n_factors());
-        let ChangedUsers { places, users, before, after } = &mut self.changed;
-        let place = *places.entry(user).or_insert(users.len());
-        let is_first = place == users.len();
-        if is_first {
-            users.push(user);
-            before.resize(users.len() * stride, 0.0);
-            after.resize(users.len() * stride, 0.0);
+        let ChangedUsers { places, users: changed, before, after } = &mut self.changed;
+        let vectors = had.chunks_exact(stride).zip(have.chunks_exact(stride));
+        for (&user, (had, has)) in users.iter().zip(vectors) {
+            let place = *places.entry(user).or_insert(changed.len());
+            if place == changed.len() {
+                changed.push(user);
+                before.extend_from_slice(had);
+                after.extend_from_slice(has);
+            } else {
+                after[place * stride..(place + 1) * stride].copy_from_slice(has);
+            }
         }
-        let after = &mut after[place * stride..(place + 1) * stride];
-        match vector {
-            Some(vector) => after.copy_from_slice(vector),
-            None => after.fill(0.0),
-        }
-        is_first
-    }
-
-    /// The vector of the user who was changed last, as it was before.
-    pub(super) fn user_had(&mut self, vector: &[f32]) {
-        let first = self.changed.before.len() - vector.len();
-        self.changed.before[first..].copy_from_slice(vector);
     }
 
     /// Users whose vectors have changed since the Gramian was brought up to date.

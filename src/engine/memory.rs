@@ -17,7 +17,6 @@ impl Writer {
             ids: (self.n_bytes - self.n_state_bytes).saturating_sub(rows),
             by_item: self.by_item.n_bytes(),
             dedupe: self.dedupe.n_bytes(),
-            spare: self.drafts.n_spare_bytes(),
             journal_buffer: self.journal.as_ref().map_or(0, |journal| journal.n_buffer_bytes() as u64),
             retired_generations: self.retired.iter().map(|old| n_bytes_of(old)).sum(),
         });

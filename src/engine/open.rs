@@ -104,7 +104,6 @@ pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> 
         replay.record(record).map_err(|error| error.of_record(number))?;
     }
     report.interrupted_sweep = replay.finish();
-    writer.drafts.free_spare();
     let recovered = records.finish()?;
     if recovered.store_id.is_none()
         && let Some(damage) = damage

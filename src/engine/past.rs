@@ -180,7 +180,6 @@ fn run(
         replay.record(record).map_err(|error| error.of_record(number))?;
     }
     replay.finish();
-    writer.drafts.free_spare();
     writer.shared.applied.advance(writer.seq);
     Ok(Past { writer, at })
 }

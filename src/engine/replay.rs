@@ -190,6 +190,8 @@ impl<'w> Replay<'w> {
         if for_life(now) != for_life(&settings) {
             return Err(ReplayError::Settings);
         }
+        // What came before is written by the settings of its time.
+        self.writer.publish_drafts();
         self.writer.perform_settings(settings);
         Ok(())
     }

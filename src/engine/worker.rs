@@ -15,9 +15,8 @@ use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::exchange::ForeignModel;
 use crate::guard::fenced;
-use crate::model::{Completer, Outcome, Solve, UserState};
+use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, Job, SweepReport, TrainingError};
-use crate::types::UserIdx;
 
 /// Events learned and published together at most. Only a queue that has grown fills a batch, and everybody in it is solved
 /// once, however much they did.
@@ -25,8 +24,6 @@ const MAX_BATCH: usize = 131_072;
 /// How long a batch takes events at most. Solving and publishing takes about as long again, and nobody waits for more than
 /// the batch before theirs and their own.
 const MAX_TAKING: Duration = Duration::from_millis(150);
-/// How many events before its turn one is looked at, for each of three steps from its user to their history.
-const LOOK_AHEAD: usize = 8;
 /// Events between two looks at the clock.
 const EVENTS_A_LOOK: usize = 64;
 /// For as many events some users are brought into a new generation, and some items solved: so neither starves while
@@ -73,10 +70,6 @@ pub(super) struct Worker {
     batch: Vec<(Instant, Option<Completer>, Outcome)>,
     /// When it was begun.
     batch_began: Instant,
-    /// Whether it takes no more from the queue.
-    is_full: bool,
-    /// Taken from the queue and not learned yet; empty between two batches, unless the engine stops.
-    ahead: VecDeque<Queued>,
     /// Events taken since what is due between batches was done.
     events_since_tick: usize,
 }
@@ -108,8 +101,6 @@ impl Worker {
             checkpoint_sender,
             batch: Vec::new(),
             batch_began: Instant::now(),
-            is_full: false,
-            ahead: VecDeque::new(),
             events_since_tick: 0,
         }
     }
@@ -126,10 +117,7 @@ impl Worker {
                 recv(self.checkpoints) -> result => if let Ok(result) = result { self.end_checkpoint(result) },
                 recv(stop) -> _ => break,
                 // Now and then, so that a failure in the background is noticed without an event too.
-                default(self.patience()) => {
-                    drop(self.writer.commit());
-                    self.writer.drafts.free_spare();
-                }
+                default(self.patience()) => drop(self.writer.commit()),
             }
             let ended = self.at_work(Self::tick);
             if self.reading.queue.is_empty() {
@@ -161,7 +149,6 @@ impl Worker {
 
     /// Applies `first` and whatever waits behind it, then publishes.
     fn take_batch(&mut self, first: Queued) {
-        self.is_full = false;
         let mut next = Some(first);
         while let Some(queued) = next.take() {
             match queued {
@@ -241,31 +228,14 @@ impl Worker {
         self.publish();
     }
 
-    /// What comes next in the batch. Looks ahead in the queue, so that memory is asked for the users of events some time
-    /// before these are learned: of a hundred thousand users few are in a cache.
+    /// What comes next in the batch.
     fn next_queued(&mut self) -> Option<Queued> {
-        let is_full = self.batch.len() + self.ahead.len() >= MAX_BATCH
+        let is_full = self.batch.len() >= MAX_BATCH
             || self.batch.len().is_multiple_of(EVENTS_A_LOOK) && self.batch_began.elapsed() >= MAX_TAKING;
-        self.is_full |= is_full;
-        while !self.is_full && self.ahead.len() < 3 * LOOK_AHEAD {
-            let Ok(queued) = self.reading.queue.try_recv() else { break };
-            // Whatever is no event ends its batch.
-            self.is_full |= !matches!(queued, Queued::One(_));
-            self.ahead.push_back(queued);
-            if let Some(user) = user_of(self.ahead.back()) {
-                self.writer.shared.ask_for_slot(user);
-            }
-        }
-        if !self.may_go_on() {
+        if is_full || !self.may_go_on() {
             return None;
         }
-        if let Some(user) = user_of(self.ahead.get(2 * LOOK_AHEAD)) {
-            self.writer.shared.ask_for_state(user);
-        }
-        if let Some(user) = user_of(self.ahead.get(LOOK_AHEAD)) {
-            self.writer.shared.look(user, UserState::prefetch);
-        }
-        self.ahead.pop_front()
+        self.reading.queue.try_recv().ok()
     }
 
     /// A stop is obeyed between two events, as a weigher of the host's may be slow.
@@ -274,11 +244,6 @@ impl Worker {
             None => !self.is_told_to_stop(),
             Some(deadline) => Instant::now() < deadline,
         }
-    }
-
-    /// Once the engine is told to stop: what is left.
-    fn next_of_the_rest(&mut self) -> Option<Queued> {
-        self.ahead.pop_front().or_else(|| self.reading.next_of_the_rest())
     }
 
     fn is_told_to_stop(&self) -> bool {
@@ -435,7 +400,7 @@ impl Worker {
         let deadline = *self.drain_until.lock();
         self.draining_until = deadline;
         while deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            let Some(first) = self.next_of_the_rest() else { break };
+            let Some(first) = self.reading.next_of_the_rest() else { break };
             self.take_batch(first);
         }
         // A sweep that does not stop in time ends by itself: it holds what it needs, and nobody takes its
@@ -453,7 +418,7 @@ impl Worker {
             self.end_checkpoint(result);
         }
         let mut unprocessed = 0;
-        while let Some(queued) = self.next_of_the_rest() {
+        while let Some(queued) = self.reading.next_of_the_rest() {
             unprocessed += match queued {
                 Queued::One(_) => 1,
                 Queued::Bulk { interactions, .. } => interactions.len(),
@@ -476,13 +441,5 @@ impl Worker {
             durable,
             sources_left: 0,
         }
-    }
-}
-
-/// The row of an event's user, if they had one when it was sent.
-fn user_of(queued: Option<&Queued>) -> Option<UserIdx> {
-    match queued {
-        Some(Queued::One(incoming)) => incoming.rows.user.map(UserIdx::new),
-        _ => None,
     }
 }

@@ -17,6 +17,7 @@ use super::meters::{Meters, Stages, Watches};
 use super::observer::WatchedObserver;
 use super::open::RecoveryReport;
 use super::queue::JournalState;
+use super::scribe::WritingScratch;
 use super::session::{SessionMaker, SessionRules};
 use super::settings::LiveSettings;
 use super::store::Store;
@@ -25,8 +26,7 @@ use crate::guard::LatencyHistogram;
 use crate::ingest::{Admission, Weigher};
 use crate::journal::Journal;
 use crate::model::{
-    ActionNames, ByItem, DedupeWindow, FoldScratch, Generation, LearningSettings, Shared, SkipCounts,
-    UserState,
+    ActionNames, ByItem, DedupeWindow, Generation, LearningSettings, Shared, SkipCounts, UserState,
 };
 use crate::publish::{Freeze, Published, Watermark};
 use crate::query::{QueryPolicies, Reader};
@@ -84,7 +84,7 @@ pub(super) struct Writer {
     /// What the weigher is told of skips.
     pub(super) skips: SkipCounts,
     pub(super) drafts: Drafts,
-    pub(super) scratch: FoldScratch,
+    pub(super) scratch: WritingScratch,
 
     /// Users whose published vector is of an older generation; readers solve for themselves meanwhile.
     pub(super) to_refold: Vec<UserIdx>,
@@ -163,7 +163,7 @@ impl Writer {
             by_item: ByItem::default(),
             skips: SkipCounts::default(),
             drafts: Drafts::default(),
-            scratch: FoldScratch::default(),
+            scratch: WritingScratch::default(),
             to_refold: Vec::new(),
             items_stale: false,
             last_item_batch: None,

@@ -133,26 +133,29 @@ impl UserSide {
         items: &ItemRows,
         scratch: &mut FoldScratch,
     ) -> AlignedVec {
-        self.fold_in_before(history, None, as_of, items, scratch)
+        let mut vector = AlignedVec::default();
+        self.fold_in_to(history, None, as_of, items, scratch, &mut vector);
+        vector
     }
 
-    /// As [`fold_in`](Self::fold_in), by somebody who is going to solve `next` after it: memory is asked for what that
-    /// needs.
-    pub(crate) fn fold_in_before(
+    /// As [`fold_in`](Self::fold_in), into `vector`, by somebody who is going to solve `next` after it: memory is asked for
+    /// what that needs.
+    pub(crate) fn fold_in_to(
         &self,
         history: &History,
         next: Option<&History>,
         as_of: Timestamp,
         items: &ItemRows,
         scratch: &mut FoldScratch,
-    ) -> AlignedVec {
+        vector: &mut AlignedVec,
+    ) {
         // Items that came after this version have no row in it: they are left to a later solve.
         let cells = &history.cells()[..known(history.cells(), items.n_items())];
         let factor = self.weighing.common_factor(history.landmark(), as_of);
         scratch.pairs.clear();
         scratch.pairs.extend(cells.iter().map(|cell| self.weighing.pair(cell, factor)));
         let next = next.map_or(&[][..], |next| &next.cells()[..known(next.cells(), items.n_items())]);
-        self.solve(&CellRows { cells, next, items }, scratch, items.stride())
+        self.solve(&CellRows { cells, next, items }, scratch, items.stride(), vector);
     }
 
     /// Solves a taste nobody has a history for; `pairs` in order of `items`.
@@ -164,18 +167,19 @@ impl UserSide {
     ) -> AlignedVec {
         scratch.pairs.clear();
         scratch.pairs.extend(taste.iter().map(|&(_, pair)| pair));
-        self.solve(&TasteRows { taste, items }, scratch, items.stride())
+        let mut vector = AlignedVec::default();
+        self.solve(&TasteRows { taste, items }, scratch, items.stride(), &mut vector);
+        vector
     }
 
-    fn solve(&self, rows: &impl Rows, scratch: &mut FoldScratch, stride: usize) -> AlignedVec {
+    fn solve(&self, rows: &impl Rows, scratch: &mut FoldScratch, stride: usize, vector: &mut AlignedVec) {
         debug_assert_eq!(stride, stride_of(self.factors.n_factors()));
-        let mut vector = AlignedVec::zeros(stride);
-        self.base.fold_in(self.path, rows, &scratch.pairs, None, &mut scratch.solver, &mut vector);
-        if !is_usable(&vector) {
+        vector.resize(stride);
+        self.base.fold_in(self.path, rows, &scratch.pairs, None, &mut scratch.solver, vector);
+        if !is_usable(vector) {
             // It says nothing: the answer is cold, as for somebody nothing is known of.
             vector.fill(0.0);
         }
-        vector
     }
 }
 

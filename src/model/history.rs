@@ -8,7 +8,7 @@ use crate::types::{DayPart, ItemIdx, Signal, Timestamp};
 /// confidence of 1e9 and any sum of such is still far from the end of `f32`.
 const MAX_HALF_LIVES_AHEAD: f64 = 40.0;
 
-/// Cells that a history may have room for beyond its own: some hundred bytes, which save moving all the others.
+/// Cells that a history may have room for beyond a quarter more than its own, so that few of them move the others.
 const SPARE_CELLS: usize = 4;
 
 /// What one user did with one item. Sums are kept at the history's landmark (forward decay).
@@ -192,6 +192,10 @@ impl History {
             Err(at) => {
                 let mut cell = Cell::new(fact.item);
                 cell.add(fact, weight);
+                if self.cells.len() == self.cells.capacity() {
+                    // Not what `insert` does, which doubles.
+                    self.cells.reserve_exact(self.cells.len() / 4 + SPARE_CELLS);
+                }
                 self.cells.insert(at, cell);
                 true
             }
@@ -269,24 +273,9 @@ impl History {
         prefetch(&self.cells);
     }
 
-    /// The same for its first cell, beside which lies what freeing it needs.
-    pub(crate) fn prefetch_first(&self) {
-        prefetch(&self.cells[..self.cells.len().min(1)]);
-    }
-
-    /// A copy in the memory of `spare`, with room for some more cells, so that adding one does not move all.
-    pub(super) fn draft_in(&self, spare: Self) -> Self {
-        let mut cells = spare.cells;
-        cells.clear();
-        // Not `reserve`, which doubles.
-        cells.reserve_exact(self.cells.len() + SPARE_CELLS);
-        cells.extend_from_slice(&self.cells);
-        Self { landmark: self.landmark, cells }
-    }
-
     /// Gives memory back before the history is published, if much is left over.
     pub(super) fn shrink(&mut self) {
-        if self.cells.capacity() > self.cells.len() + self.cells.len() / 4 + 2 * SPARE_CELLS {
+        if self.cells.capacity() > self.cells.len() + self.cells.len() / 2 + 2 * SPARE_CELLS {
             self.cells.shrink_to(self.cells.len() + SPARE_CELLS);
         }
     }

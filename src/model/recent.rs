@@ -9,7 +9,7 @@ use crate::types::{ActionKind, ActionName, DayPart, ItemIdx, Signal, Timestamp};
 /// How many action names of the host's own an engine tells apart.
 const MAX_ACTION_NAMES: usize = 1_024;
 
-/// Events that a draft has room for at first, so that adding one does not move all.
+/// Events that there may be room for beyond a quarter more than there are, so that few of them move the others.
 const SPARE_EVENTS: usize = 4;
 
 /// A kind of action as a small number.
@@ -139,6 +139,10 @@ impl Recent {
     /// Adds the newest event. The oldest beyond `ring_limit` is forgotten, or moved to the standing ones,
     /// of which the oldest beyond `standing_limit` is forgotten.
     pub(super) fn push(&mut self, event: RawEvent, ring_limit: usize, standing_limit: usize) {
+        if self.ring.len() == self.ring.capacity() {
+            // Not what `push_back` does, which doubles.
+            self.ring.reserve_exact(self.ring.len() / 4 + SPARE_EVENTS);
+        }
         self.ring.push_back(event);
         self.forget_beyond(ring_limit, standing_limit);
     }
@@ -153,32 +157,16 @@ impl Recent {
         self.forget_beyond(ring_limit, standing_limit);
     }
 
-    /// Asks memory for the events, which will be read soon.
-    pub(super) fn prefetch(&self) {
+    /// Asks memory for the place behind the latest event, where the next one goes.
+    pub(super) fn prefetch_last(&self) {
         let (front, back) = self.ring.as_slices();
-        prefetch(front);
-        prefetch(back);
-    }
-
-    /// The same for the first of them, beside which lies what freeing them needs.
-    pub(super) fn prefetch_first(&self) {
-        let (front, _) = self.ring.as_slices();
-        prefetch(&front[..front.len().min(1)]);
-    }
-
-    /// A copy in the memory of `spare`, with room for some more events.
-    pub(super) fn draft_in(&self, spare: Self) -> Self {
-        let mut ring = spare.ring;
-        ring.clear();
-        // Not `reserve`, which doubles.
-        ring.reserve_exact(self.ring.len() + SPARE_EVENTS);
-        ring.extend(&self.ring);
-        Self { ring, standing: self.standing.clone() }
+        let latest = if back.is_empty() { front } else { back };
+        prefetch(&latest[latest.len().saturating_sub(1)..]);
     }
 
     /// Gives memory back before the events are published, if much is left over.
     pub(super) fn shrink(&mut self) {
-        if self.ring.capacity() > self.ring.len() + self.ring.len() / 4 + 2 * SPARE_EVENTS {
+        if self.ring.capacity() > self.ring.len() + self.ring.len() / 2 + 2 * SPARE_EVENTS {
             self.ring.shrink_to(self.ring.len() + SPARE_EVENTS);
         }
     }

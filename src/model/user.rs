@@ -65,35 +65,18 @@ impl Sequenced for UserState {
 }
 
 impl UserState {
-    /// Asks memory for what a draft copies.
+    /// Asks memory for what learning an event and solving read of it.
     pub(crate) fn prefetch(&self) {
         self.history.prefetch();
-        self.recent.prefetch();
-    }
-
-    /// Asks memory for what is read of a state that another replaces: its vector, and what freeing its parts needs.
-    pub(crate) fn prefetch_to_replace(&self) {
-        self.history.prefetch_first();
-        self.recent.prefetch_first();
+        self.recent.prefetch_last();
         if let Some(folded) = &self.folded {
             prefetch(&folded.vector);
         }
     }
 
-    /// A copy without the vector.
-    pub(crate) fn without_vector(&self) -> Self {
+    /// A copy to change. It has no vector: a vector beside a history always knows all of it.
+    pub(crate) fn draft(&self) -> Self {
         Self { seq: self.seq, history: self.history.clone(), recent: self.recent.clone(), folded: None }
-    }
-
-    /// A copy to change, in the memory of `spare`, with room for some events. It has no vector: a vector beside a history
-    /// always knows all of it.
-    pub(crate) fn draft_in(&self, spare: Self) -> Self {
-        Self {
-            seq: self.seq,
-            history: self.history.draft_in(spare.history),
-            recent: self.recent.draft_in(spare.recent),
-            folded: None,
-        }
     }
 
     /// A copy with more events in its history, of which none can be taken back. As there, the lightest cells beyond

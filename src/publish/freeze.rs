@@ -14,8 +14,8 @@ pub(crate) trait Sequenced {
 
 /// The moment just after event `at`, for one walker to read while the writer moves on.
 ///
-/// INVARIANT: the writer replaces slots by [`replace`](Self::replace) alone, which keeps the old value
-/// *before* it puts another one in, be it of a later event or the same history with another vector. So a walker
+/// INVARIANT: the writer replaces slots by [`replace`](Self::replace) and [`change`](Self::change) alone, which keep the old
+/// value *before* they put another one in, be it of a later event or the same history with another vector. So a walker
 /// that looks at a slot first and here second either finds the value it wants here, or has met it in the slot.
 /// Nothing is copied up front.
 #[derive(Debug)]
@@ -44,6 +44,24 @@ impl<T: Sequenced> Freeze<T> {
     ) -> Option<Arc<T>> {
         self.keep(index, slot.load());
         slot.replace(value)
+    }
+
+    /// Changes the value of `slot`, which is number `index`, as [`Slot::change`] does; never the value that it held at the
+    /// moment of the freeze, which the walker may not have met yet.
+    pub(crate) fn change<R>(
+        &self,
+        index: u32,
+        slot: &Slot<T>,
+        copy: impl FnOnce(&T) -> T,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        if self.kept.lock().contains_key(&index) {
+            return slot.change(copy, change);
+        }
+        let mut value = copy(&*slot.load()?);
+        let result = change(&mut value);
+        drop(self.replace(index, slot, Arc::new(value)));
+        Some(result)
     }
 
     /// What slot `index` held at the moment of the freeze.

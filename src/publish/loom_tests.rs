@@ -78,6 +78,28 @@ fn loom_a_waiter_is_never_forgotten_and_sees_what_it_waited_for() {
     });
 }
 
+#[test]
+fn loom_what_a_reader_holds_never_changes() {
+    loom::model(|| {
+        let slot = Arc::new(Slot::<State>::default());
+        drop(slot.replace(state(1, 1)));
+        let writer = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || {
+                for seq in [2, 3] {
+                    let changed = slot.change(|held| *held, |value| *value = *state(seq, 1));
+                    assert_eq!(changed, Some(()));
+                }
+            }
+        });
+        let held = slot.load().expect("she was there from the start");
+        let seen = *held;
+        writer.join().expect("the writer ends");
+        assert_eq!(*held, seen);
+        assert_eq!(slot.load(), Some(state(3, 1)));
+    });
+}
+
 /// A thread that moves the watermark to event 1 and then closes it, as a writer does that stops.
 fn advance_and_close(watermark: &Arc<Watermark>) -> thread::JoinHandle<()> {
     let watermark = Arc::clone(watermark);
@@ -157,7 +179,12 @@ fn walk(replacements: &'static [(u32, u64, u64)]) {
             let (slots, freeze) = (Arc::clone(&slots), Arc::clone(&freeze));
             move || {
                 for &(index, seq, generation) in replacements {
-                    drop(freeze.replace(index, &slots[index as usize], state(seq, generation)));
+                    let (slot, new) = (&slots[index as usize], state(seq, generation));
+                    if slot.is_empty() {
+                        drop(freeze.replace(index, slot, new));
+                    } else {
+                        freeze.change(index, slot, |held| *held, |value| *value = *new);
+                    }
                 }
             }
         });

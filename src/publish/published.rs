@@ -55,6 +55,29 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Whether it holds nothing yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.read().is_none()
+    }
+
+    /// Changes the value: where it lies if no reader holds it, else in a copy that takes its place. `None` if there is
+    /// nothing to change. For a slot that no other thread changes meanwhile.
+    ///
+    /// INVARIANT: what a reader has loaded never changes. A reader loads under the lock, and counts as long as they hold it.
+    pub(crate) fn change<R>(
+        &self,
+        copy: impl FnOnce(&T) -> T,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Option<R> {
+        if let Some(value) = Arc::get_mut(self.0.write().as_mut()?) {
+            return Some(change(value));
+        }
+        let mut value = copy(&*self.load()?);
+        let result = change(&mut value);
+        drop(self.replace(Arc::new(value)));
+        Some(result)
+    }
+
     /// Puts `value` in, or nothing, and gives the old one back, so that the caller frees it after unlocking.
     #[must_use = "the old value is freed here if nobody takes it"]
     pub(crate) fn replace(&self, value: impl Into<Option<Arc<T>>>) -> Option<Arc<T>> {

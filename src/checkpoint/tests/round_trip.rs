@@ -160,7 +160,7 @@ fn what_happens_after_the_freeze_is_not_in_it() {
     for user in [0, 1, 2].map(UserIdx::new) {
         let old = shared.user(user).expect("the first users have states");
         // Solved anew without an event, and forgotten.
-        drop(snapshot.freeze.replace(user.get(), shared.slot(user), Arc::new(old.without_vector())));
+        drop(snapshot.freeze.replace(user.get(), shared.slot(user), Arc::new(old.draft())));
         drop(snapshot.freeze.replace(user.get(), shared.slot(user), Arc::default()));
     }
     shared.user_ids.remove(&shared.user_ids.key(2).expect("nobody has removed it"));

@@ -142,7 +142,7 @@ fn a_state_that_could_not_be_read_back_is_not_written() {
     let snapshot = World::SMALL.snapshot();
     let user = UserIdx::new(1);
     let old = snapshot.shared.user(user).expect("she has a state");
-    let mut state = old.without_vector();
+    let mut state = old.draft();
     let mut vector = old.folded.as_ref().expect("every third has an old one").vector.clone();
     vector[0] = f32::NAN;
     state.folded = Some(Folded { generation: snapshot.generation.id, vector });

@@ -22,8 +22,6 @@ pub struct MemoryStats {
     pub by_item: u64,
     /// Idempotency keys.
     pub dedupe: u64,
-    /// States that are kept for their memory.
-    pub spare: u64,
     /// The buffer of the journal.
     pub journal_buffer: u64,
     /// The places of the queue, taken or not; what is in them has ids on top.
@@ -49,7 +47,6 @@ impl MemoryStats {
             ("search_index", self.search_index),
             ("by_item", self.by_item),
             ("dedupe", self.dedupe),
-            ("spare", self.spare),
             ("journal_buffer", self.journal_buffer),
             ("queue", self.queue),
             ("retired_generations", self.retired_generations),
@@ -68,7 +65,6 @@ pub(crate) struct WriterBytes {
     pub(crate) ids: u64,
     pub(crate) by_item: u64,
     pub(crate) dedupe: u64,
-    pub(crate) spare: u64,
     pub(crate) journal_buffer: u64,
     pub(crate) retired_generations: u64,
 }
@@ -86,7 +82,6 @@ impl WriterBytes {
             search_index: items.n_bytes_of_index(),
             by_item: self.by_item,
             dedupe: self.dedupe,
-            spare: self.spare,
             journal_buffer: self.journal_buffer,
             queue,
             retired_generations: self.retired_generations,
