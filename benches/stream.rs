@@ -11,9 +11,8 @@
 //! | `city` | the same for 100,000 listeners who know 50 of 20,000 artists each, without sweeps, the events made before the clock starts. As in the Last.fm data of HetRec 2011 the most active tenth sends 41 % of them; four of five are of an artist in the listener's history, where Last.fm has rather more |
 //! | `load` | queries of the city at fixed moments, 30 % of a thread, with nothing else to do, and while 50,000 events/s come in and sweeps follow each other without a pause: from when a query was due, which has the scheduler in it, and from when it began |
 //!
-//! The flood runs twice, because one solve covers all that a user did in a batch. The demo world's days pass
-//! in seconds here, so that whole sessions fall into one batch: that flatters. So the second flood has any of
-//! the users at each event, as thousands of real ones at once would.
+//! One solve covers all that a user did in a batch. The demo world's days pass in seconds here, so that whole sessions
+//! fall into one batch: that flatters. The city does not.
 //!
 //! 64 factors everywhere.
 
@@ -111,7 +110,7 @@ fn thread() -> Result<(), Failure> {
     Ok(())
 }
 
-/// As fast as the queue takes them, twice.
+/// As fast as the queue takes them.
 fn flood() -> Result<(), Failure> {
     /// About five days of the world: histories of some fifty artists.
     const N_BEFORE: usize = 400_000;
@@ -125,16 +124,6 @@ fn flood() -> Result<(), Failure> {
         often(),
         before,
         events,
-    )?;
-
-    let mut plays = Plays::new(3);
-    let histories = plays.histories();
-    flood_with(
-        "any of 5,000 users at each event",
-        QUEUE,
-        often(),
-        histories,
-        std::iter::repeat_with(|| plays.next_event()),
     )
 }
 

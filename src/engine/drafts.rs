@@ -32,7 +32,7 @@ pub(super) struct Draft {
     /// The latest change.
     seq: EventSeq,
     /// The state but for the events noted; `None` if that is what is published.
-    state: Option<UserState>,
+    state: Option<Box<UserState>>,
     /// The first and the last event noted.
     noted: Option<(u32, u32)>,
     n_noted: u32,
@@ -52,7 +52,7 @@ struct Noted {
 /// The users being written, in order of first change, so that publication has one order everywhere.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
-    drafts: Vec<Draft>,
+    users: Vec<Draft>,
     position: HashMap<UserIdx, u32, foldhash::fast::RandomState>,
     events: NotedEvents,
 }
@@ -99,7 +99,7 @@ impl Draft {
         rules: WritingRules,
         changes: &mut Vec<CellChange>,
     ) -> &mut UserState {
-        let begin = || published.map(UserState::draft).unwrap_or_default();
+        let begin = || Box::new(published.map(UserState::draft).unwrap_or_default());
         let mut state = self.state.take().unwrap_or_else(begin);
         self.learn(events, &mut state, rules, changes);
         self.state.insert(state)
@@ -108,7 +108,7 @@ impl Draft {
     /// What was [written](Self::write).
     pub(super) fn into_state(self) -> UserState {
         debug_assert!(self.noted.is_none(), "every event is in the state");
-        self.state.unwrap_or_default()
+        self.state.map(|state| *state).unwrap_or_default()
     }
 }
 
@@ -128,7 +128,7 @@ impl NotedEvents {
 impl Drafts {
     /// How many users are being written.
     pub(super) fn len(&self) -> usize {
-        self.drafts.len()
+        self.users.len()
     }
 
     /// How many events were noted and not written.
@@ -177,15 +177,15 @@ impl Drafts {
         changes: &mut Vec<CellChange>,
     ) -> Option<&mut UserState> {
         let at = *self.position.get(&user)?;
-        let draft = &mut self.drafts[at as usize];
+        let draft = &mut self.users[at as usize];
         let published = if draft.is_in_writing() { None } else { shared.user(user) };
         Some(draft.write(&self.events, published.as_deref(), rules, changes))
     }
 
     /// Writes every event that was noted, so that nothing but the states takes memory.
     pub(super) fn write_all(&mut self, shared: &Shared, rules: WritingRules, changes: &mut Vec<CellChange>) {
-        for at in 0..self.drafts.len() {
-            let user = self.drafts[at].user;
+        for at in 0..self.users.len() {
+            let user = self.users[at].user;
             self.written(user, shared, rules, changes);
         }
         self.events = NotedEvents::default();
@@ -193,20 +193,23 @@ impl Drafts {
 
     /// All drafts, and the events that are to be [written](Draft::write) into them.
     pub(super) fn take(&mut self) -> (Vec<Draft>, NotedEvents) {
-        if self.drafts.is_empty() {
+        if self.users.is_empty() {
             return (Vec::new(), NotedEvents::default());
         }
         self.position.clear();
-        (std::mem::take(&mut self.drafts), std::mem::take(&mut self.events))
+        // The next batch is likely to be like this one.
+        let users = Vec::with_capacity(self.users.len());
+        let events = NotedEvents(Vec::with_capacity(self.events.0.len()));
+        (std::mem::replace(&mut self.users, users), std::mem::replace(&mut self.events, events))
     }
 
     /// The draft of `user`, changed by number `seq`.
     fn of(&mut self, user: UserIdx, seq: EventSeq, solve: Solve) -> &mut Draft {
         let at = *self.position.entry(user).or_insert_with(|| {
-            self.drafts.push(Draft { user, solve, seq, state: None, noted: None, n_noted: 0 });
-            u32::try_from(self.drafts.len() - 1).expect("users are capped at u32")
+            self.users.push(Draft { user, solve, seq, state: None, noted: None, n_noted: 0 });
+            u32::try_from(self.users.len() - 1).expect("users are capped at u32")
         });
-        let draft = &mut self.drafts[at as usize];
+        let draft = &mut self.users[at as usize];
         (draft.solve, draft.seq) = (solve, seq);
         draft
     }

@@ -55,7 +55,10 @@ impl<T: Sequenced> Freeze<T> {
         copy: impl FnOnce(&T) -> T,
         change: impl FnOnce(&mut T) -> R,
     ) -> Option<R> {
-        if self.kept.lock().contains_key(&index) {
+        let mut is_later = false;
+        slot.look(|value| is_later = value.seq() > self.at);
+        // Whatever is later has taken the place of what was kept; the lock is for what was replaced without an event.
+        if is_later || self.kept.lock().contains_key(&index) {
             return slot.change(copy, change);
         }
         let mut value = copy(&*slot.load()?);
@@ -106,5 +109,27 @@ mod tests {
         drop(freeze.replace(0, &slot, Arc::new(Versioned(EventSeq::ZERO, "solved anew"))));
         drop(freeze.replace(0, &slot, Arc::new(Versioned(EventSeq::ZERO.next(), "changed"))));
         assert_eq!(freeze.read(0, &slot), Some(first));
+    }
+
+    #[test]
+    fn a_value_that_the_freeze_may_not_have_met_is_not_changed_where_it_lies() {
+        let (slot, freeze) = (Slot::default(), Freeze::new(EventSeq::ZERO));
+        let copies = std::cell::Cell::new(0);
+        let copy = |held: &Versioned| {
+            copies.set(copies.get() + 1);
+            Versioned(held.0, held.1)
+        };
+        drop(slot.replace(Arc::new(Versioned(EventSeq::ZERO, "first"))));
+        // Without an event, then with one, and with another.
+        let later = EventSeq::ZERO.next();
+        for (seq, what, copied) in
+            [(EventSeq::ZERO, "solved anew", 1), (later, "changed", 1), (later.next(), "again", 1)]
+        {
+            let change = |value: &mut Versioned| *value = Versioned(seq, what);
+            assert_eq!(freeze.change(0, &slot, copy, change), Some(()));
+            assert_eq!(slot.load().as_deref(), Some(&Versioned(seq, what)));
+            assert_eq!(copies.get(), copied);
+            assert_eq!(freeze.read(0, &slot).as_deref(), Some(&Versioned(EventSeq::ZERO, "first")));
+        }
     }
 }

@@ -84,3 +84,26 @@ impl<T> Slot<T> {
         std::mem::replace(&mut self.0.write(), value.into())
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_holds_is_changed_where_it_lies_and_what_a_reader_holds_never() {
+        let slot = Slot::default();
+        let push = |number: u32| move |numbers: &mut Vec<u32>| numbers.push(number);
+        assert_eq!(slot.change(Vec::clone, push(1)), None, "there is nothing to change");
+        drop(slot.replace(Arc::new(vec![1])));
+        let lies_at = |slot: &Slot<Vec<u32>>| Arc::as_ptr(&slot.load().expect("a value"));
+
+        let before = lies_at(&slot);
+        assert_eq!(slot.change(|_| panic!("nobody holds it"), push(2)), Some(()));
+        assert_eq!(lies_at(&slot), before);
+
+        let held = slot.load().expect("a value");
+        assert_eq!(slot.change(Vec::clone, push(3)), Some(()));
+        assert_eq!(*held, [1, 2]);
+        assert_eq!(*slot.load().expect("a value"), [1, 2, 3]);
+    }
+}

@@ -13,13 +13,13 @@ pub struct StageLatencies {
     pub queue_wait: LatencySummary,
     /// A call of the weigher; one in 16 is timed.
     pub weigh: LatencySummary,
-    /// Taking a batch from the queue, weighing included, and learning it into histories.
+    /// Taking a batch from the queue, weighing included.
     pub apply: LatencySummary,
     /// Handing a batch to the storage; with its sync under [`Durability::Immediate`](crate::Durability::Immediate).
     pub journal: LatencySummary,
-    /// Solving the users of a batch.
+    /// Writing a batch into the histories of its users and solving them, where readers see both.
     pub fold_in: LatencySummary,
-    /// Putting the users of a batch where readers see them.
+    /// What is reckoned over all users, and saying that a batch is visible.
     pub publish: LatencySummary,
     /// Solving and publishing some of the items that are due, with their new listeners.
     pub item_fold: LatencySummary,
