@@ -89,6 +89,35 @@ fn wherever_the_journal_is_cut() {
 }
 
 #[test]
+fn a_step_that_was_cut_off_its_event_is_nobody_elses() {
+    let events = events(40);
+    let storage = MemoryStorage::new();
+    let stored = |storage: &MemoryStorage| small().store_in(storage.clone(), Durability::Buffered);
+    let with_source = |storage: &MemoryStorage| {
+        stored(storage).source(LogSource::new(events.clone(), 9)).open_manual().expect("whole")
+    };
+    let mut engine = with_source(&storage);
+    while engine.pump_sources() > 0 {}
+    drop(engine);
+    let names = storage.list().expect("in memory");
+    let journal = names.iter().rfind(|name| name.starts_with("journal")).expect("there is one").clone();
+    let len = storage.contents(&journal).expect("listed").len();
+    for cut in 0..=len {
+        let storage = copy(&storage, &journal, cut);
+        // The source is away, and a host goes on.
+        let mut engine = stored(&storage).open_manual().expect("whole");
+        engine.apply(Event::listen("somebody else", 1)).expect("well formed");
+        engine.pump();
+        let (offset, digest) = (engine.source_offset("log"), engine.digest());
+        drop(engine);
+        let mut engine = with_source(&storage);
+        assert_eq!((engine.source_offset("log"), engine.digest()), (offset, digest), "cut at {cut}");
+        while engine.pump_sources() > 0 {}
+        check(&engine, &events);
+    }
+}
+
+#[test]
 fn through_restarts_of_an_engine_with_threads_and_with_others_who_send() {
     let storage = MemoryStorage::new();
     let events = events(5_000);

@@ -12,8 +12,8 @@ use common::power::{Fault, FaultyStorage, Plan};
 use common::temp::TempDir;
 use common::{PATIENCE, random_events, small};
 use segue::{
-    CheckpointEvery, Durability, Engine, EngineBuilder, EraseError, Event, ItemId, ManualEngine, Outcome,
-    Refusal, Storage, View,
+    CheckpointEvery, Durability, Engine, EngineBuilder, EraseError, Event, ItemId, ManualEngine,
+    MemoryStorage, Outcome, Refusal, Storage, View,
 };
 
 /// Names that are nowhere by chance.
@@ -239,4 +239,20 @@ fn who_was_never_there_cannot_be_forgotten() {
     assert_eq!(user, Err(EraseError::Rejected(Refusal::UnknownUser)));
     let item = wait(engine.forget_item(ITEM).expect("it runs"));
     assert_eq!(item, Err(EraseError::Rejected(Refusal::UnknownItem)));
+}
+
+#[test]
+fn nobody_is_merged_into_a_user_whom_no_event_can_name() {
+    let storage = MemoryStorage::new();
+    let stored = || small().store_in(storage.clone(), Durability::Buffered).open_manual().expect("whole");
+    let mut engine = stored();
+    engine.apply(Event::listen("ana", "muse")).expect("well formed");
+    engine.pump();
+    for into in [String::new(), "x".repeat(257), "x".repeat(2 << 20)] {
+        assert_eq!(engine.merge_users("ana", into), Outcome::Rejected(Refusal::UnusableUser));
+    }
+    assert!(matches!(engine.merge_users("ana", "x".repeat(256)), Outcome::Applied(_)));
+    let digest = engine.digest();
+    drop(engine);
+    assert_eq!(stored().digest(), digest);
 }

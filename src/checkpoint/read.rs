@@ -46,7 +46,7 @@ pub(crate) fn read(
     let model = sections.one(Tag::Model, |payload| ModelParts::take(payload, &head))?;
     let items = model.read_item_rows(&mut sections)?;
     let running = model.read_gramians(&mut sections)?;
-    let items_to_fold = read_queue(&mut sections, &head)?;
+    let items_to_fold = read_queue(&mut sections, items.n_items())?;
     let context = UserContext {
         actions: &actions,
         n_items: head.n_items,
@@ -161,10 +161,10 @@ fn read_items(
     Ok(records)
 }
 
-fn read_queue(sections: &mut SectionReader, head: &CheckpointHead) -> Result<Vec<ItemIdx>, StoreError> {
-    let mut queue = Vec::new();
+fn read_queue(sections: &mut SectionReader, n_item_rows: usize) -> Result<Vec<ItemIdx>, StoreError> {
+    let (mut queue, mut may_come) = (Vec::new(), vec![true; n_item_rows]);
     each_row(sections, Tag::Queue, u32::MAX, |row| {
-        queue.push(take_queued(row, head.n_items)?);
+        queue.push(take_queued(row, &mut may_come)?);
         Ok(())
     })?;
     Ok(queue)

@@ -46,13 +46,18 @@ impl ModelParts {
         rules::seq(frozen_at, head.seq, "the event a sweep was frozen at")?;
         ensure(model.n_item_rows <= head.n_items, "the number of item rows")?;
         rules::items_moved(model.items_moved)?;
-        ensure(model.users.is_some() || model.items_moved.is_none(), "Gramians without a model")?;
+        ensure(
+            model.users.is_some() == model.items_moved.is_some(),
+            "a model without Gramians, or Gramians without",
+        )?;
+        let item_version = ItemVersion::from_raw(model.item_version);
+        rules::item_version(item_version)?;
         Ok(Self {
             id: head.generation,
             n_factors: head.n_factors(),
             frozen_at,
             as_of: Timestamp::from_unix_ms(model.as_of_ms),
-            item_version: ItemVersion::from_raw(model.item_version),
+            item_version,
             n_item_rows: model.n_item_rows,
             users: model.users.map(|users| UserParts::from_wire(&users, head)).transpose()?,
             items_moved: model.items_moved,

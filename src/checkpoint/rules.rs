@@ -3,7 +3,7 @@
 use super::error::Unsound;
 use crate::als::Gramian;
 use crate::model::{Cell, ItemRecord, Recent};
-use crate::types::{EventSeq, MAX_ID_BYTES};
+use crate::types::{EventSeq, ItemIdx, ItemVersion, MAX_ID_BYTES};
 
 /// `holds`, or else `what` is unsound.
 pub(super) fn ensure(holds: bool, what: &'static str) -> Result<(), Unsound> {
@@ -35,6 +35,11 @@ pub(super) fn seq(seq: EventSeq, latest: EventSeq, what: &'static str) -> Result
     ensure(seq <= latest, what)
 }
 
+/// Versions are counted on from it.
+pub(super) fn item_version(version: ItemVersion) -> Result<(), Unsound> {
+    ensure(version.get() <= u64::MAX / 2, "the version of the items")
+}
+
 pub(super) fn id_len(len_bytes: usize) -> Result<(), Unsound> {
     ensure((1..=MAX_ID_BYTES).contains(&len_bytes), "the length of an id")
 }
@@ -46,6 +51,12 @@ pub(super) fn item_record(record: &ItemRecord) -> Result<(), Unsound> {
 
 pub(super) fn gramian(gramian: &Gramian, n_factors: usize) -> Result<(), Unsound> {
     ensure(gramian.n_factors() == n_factors && gramian.is_finite(), "a Gramian")
+}
+
+/// An item to be folded has a row and is there once: `may_come` says of each row whether it may still come.
+pub(super) fn to_fold(item: ItemIdx, may_come: &mut [bool]) -> Result<(), Unsound> {
+    let may_come = may_come.get_mut(item.index()).is_some_and(std::mem::take);
+    ensure(may_come, "an item to be folded")
 }
 
 /// How far a Gramian has moved: not NaN; infinite if it was nothing before.

@@ -302,6 +302,10 @@ impl SectionReader {
         let described = self.next.take().expect("the caller has looked");
         let len = usize::try_from(described.len)
             .map_err(|_| self.damaged(described.offset, "it is too long for this machine's memory"))?;
+        self.payload.clear();
+        self.payload
+            .try_reserve_exact(len)
+            .map_err(|_| self.damaged(described.offset, "it is too long for this machine's memory"))?;
         self.payload.resize(len, 0);
         self.file.read_exact(&mut self.payload).map_err(StoreError::io("read", &*self.name))?;
         self.offset += described.len;

@@ -160,8 +160,9 @@ fn put_items(sections: &mut SectionWriter<'_>, parts: &StateParts<'_>) -> Result
 
 fn put_queue(sections: &mut SectionWriter<'_>, snapshot: &Snapshot) -> Result<(), CheckpointError> {
     let mut rows = RowWriter::new(sections, Tag::Queue);
+    let mut may_come = vec![true; snapshot.items.n_items()];
     for &item in &snapshot.items_to_fold {
-        ensure(item.get() < snapshot.n_items, "an item to be folded")?;
+        rules::to_fold(item, &mut may_come)?;
         rows.add(|out| put_queued(out, item))?;
     }
     rows.end()

@@ -55,6 +55,10 @@ impl Writer {
             HostChange::ForgetUser(user) => self.known_user(user).map(drop),
             HostChange::ForgetItem(item) => self.known_item(item).map(drop),
             HostChange::MergeUsers { from, into } if from == into => Err(Refusal::SameUser),
+            // No journal could be read back that names them.
+            HostChange::MergeUsers { into, .. } if !(1..=MAX_ID_BYTES).contains(&into.len_bytes()) => {
+                Err(Refusal::UnusableUser)
+            }
             HostChange::MergeUsers { from, into } => {
                 self.known_user(from)?;
                 self.find_user(into).map(drop)
@@ -88,6 +92,9 @@ impl Writer {
         let Some(user) = self.remove_user(id) else { return };
         self.dedupe.forget_user(user);
         self.to_erase = Some(self.seq);
+        self.last_user_forgotten = Some(self.seq);
+        // It has learned of them.
+        self.model_before = None;
     }
 
     fn forget_item(&mut self, id: &ItemId) {

@@ -68,9 +68,14 @@ impl Draft {
         self.state.is_some()
     }
 
+    /// Whether anything but the vector is to change.
+    pub(super) fn has_changed(&self) -> bool {
+        self.is_in_writing() || self.noted.is_some()
+    }
+
     /// How many events are noted.
-    pub(super) fn n_noted(&self) -> u32 {
-        self.n_noted
+    pub(super) fn n_noted(&self) -> usize {
+        self.n_noted as usize
     }
 
     /// Writes the noted events into `state`, which is what it begins from; what that does to cells is added to `changes`.
@@ -105,9 +110,15 @@ impl Draft {
         self.state.insert(state)
     }
 
-    /// What was [written](Self::write).
-    pub(super) fn into_state(self) -> UserState {
-        debug_assert!(self.noted.is_none(), "every event is in the state");
+    /// The state with every event in it, as [`write`](Self::write).
+    pub(super) fn into_state(
+        mut self,
+        events: &NotedEvents,
+        published: Option<&UserState>,
+        rules: WritingRules,
+        changes: &mut Vec<CellChange>,
+    ) -> UserState {
+        self.write(events, published, rules, changes);
         self.state.map(|state| *state).unwrap_or_default()
     }
 }
@@ -195,6 +206,10 @@ impl Drafts {
     pub(super) fn take(&mut self) -> (Vec<Draft>, NotedEvents) {
         if self.users.is_empty() {
             return (Vec::new(), NotedEvents::default());
+        }
+        if self.position.capacity() > 8 * self.users.len().max(1_024) {
+            // Clearing it takes as long as it is large, which the next may not need.
+            self.position = HashMap::default();
         }
         self.position.clear();
         // The next batch is likely to be like this one.

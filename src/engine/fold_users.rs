@@ -17,6 +17,8 @@ const MIN_USERS_TO_SHARE: usize = 64;
 const MIN_USERS_OF_A_SHARE: usize = 16;
 /// And at most: their histories should stay in a cache from being written to being solved.
 const MAX_USERS_OF_A_SHARE: usize = 64;
+/// Users of all shares together that are written before what they were and are is noted.
+const USERS_OF_A_ROUND: usize = 16_384;
 /// So many shares there should be, so that nobody waits for long for the last one.
 const MIN_SHARES: usize = 64;
 /// Users brought into a new generation between two batches of events: a few milliseconds' work.
@@ -54,7 +56,7 @@ impl Writer {
     /// Publishes every draft: those that are to be solved now, with a vector.
     pub(super) fn publish_drafts(&mut self) {
         let (drafts, events) = self.drafts.take();
-        self.write(drafts, events);
+        self.write_users(drafts, events);
     }
 
     /// Brings some of the users who changed during a sweep into its generation; says whether more remain.
@@ -86,11 +88,11 @@ impl Writer {
         });
         let due = due.collect();
         self.lap = Instant::now();
-        self.write(due, NotedEvents::default());
+        self.write_users(due, NotedEvents::default());
     }
 
     /// Writes drafts, solves those that are to be solved now, and puts them where readers see them.
-    fn write(&mut self, drafts: Vec<Draft>, events: NotedEvents) {
+    fn write_users(&mut self, drafts: Vec<Draft>, events: NotedEvents) {
         if drafts.is_empty() {
             return;
         }
@@ -98,25 +100,30 @@ impl Writer {
             let n_solved = drafts.iter().filter(|draft| draft.solve == Solve::Now).count();
             self.meters.user_folds.add(n_solved as u64);
         }
-        let scribe = Scribe {
+        let scribe = Arc::new(Scribe {
             shared: Arc::clone(&self.shared),
             freeze: self.freeze.clone(),
             items: self.generation.items.load(),
             generation: Arc::clone(&self.generation),
             rules: self.writing_rules(),
             events,
-        };
-        let written = if drafts.len() < MIN_USERS_TO_SHARE {
-            vec![scribe.write(drafts, &mut self.scratch)]
-        } else {
-            // Every user is written by themselves, so who writes them changes no byte.
-            let shares = shares_of(drafts);
-            self.crew.share(shares, move |scratch, drafts| scribe.write(drafts, scratch))
-        };
-        self.end_lap(|stages| &stages.fold_in);
-        for part in &written {
-            self.note_written(part);
+        });
+        // Their vectors are kept twice until they are noted, so not of all at once.
+        let mut drafts = drafts.into_iter();
+        while drafts.len() > 0 {
+            let round: Vec<Draft> = drafts.by_ref().take(USERS_OF_A_ROUND).collect();
+            let written = if round.len() < MIN_USERS_TO_SHARE {
+                vec![scribe.write_share(round, &mut self.scratch)]
+            } else {
+                // Every user is written by themselves, so who writes them changes no byte.
+                let scribe = Arc::clone(&scribe);
+                self.crew.share(shares_of(round), move |scratch, drafts| scribe.write_share(drafts, scratch))
+            };
+            for part in &written {
+                self.note_written(part);
+            }
         }
+        self.end_lap(|stages| &stages.fold_in);
     }
 
     /// Brings what is reckoned over all users in step with some who were written.

@@ -432,7 +432,7 @@ impl Engine {
 
     /// Makes what is known of `from` part of `into`, who may be new: for the anonymous visitor who logs in.
     /// `from` is nobody any more. Of two like actions that come together so, an undo takes back the one with the
-    /// later time stamp. Waits only for room in the queue.
+    /// later time stamp. The receipt says what became of it, such as that nobody knows `from`. Waits only for room in the queue.
     ///
     /// # Errors
     /// [`EngineError::Stopped`] if the engine has stopped.

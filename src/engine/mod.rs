@@ -30,6 +30,7 @@ mod pools;
 mod priority;
 mod queue;
 mod replay;
+mod rollback;
 mod scribe;
 mod session;
 mod settings;

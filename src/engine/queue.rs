@@ -82,6 +82,10 @@ pub(super) enum Queued {
         model: Box<ForeignModel>,
         done: channel::Sender<Result<SweepReport, TrainingError>>,
     },
+    /// A call for the model before the latest to be published again.
+    Rollback {
+        done: channel::Sender<Result<SweepReport, TrainingError>>,
+    },
     /// A call for a sweep over everything before it in the queue.
     Sweep {
         done: channel::Sender<Result<SweepReport, TrainingError>>,
@@ -486,6 +490,7 @@ fn event_of(queued: Queued) -> Event {
         | Queued::Flush { .. }
         | Queued::Checkpoint(_)
         | Queued::Adopt { .. }
+        | Queued::Rollback { .. }
         | Queued::Sweep { .. } => {
             unreachable!("single events are sent as `Queued::One`")
         }

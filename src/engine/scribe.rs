@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::drafts::{CellChange, Draft, NotedEvents, WritingRules};
 use crate::kernel::AlignedVec;
-use crate::model::{FoldScratch, Folded, Generation, ItemSide, Shared, Solve, UserState};
+use crate::model::{FoldScratch, Folded, Generation, ItemSide, Shared, Solve, UserSide, UserState};
 use crate::publish::Freeze;
 use crate::types::UserIdx;
 
 /// How many users before their turn the parts of one are asked of memory: of a hundred thousand few are in a cache.
 const AHEAD: usize = 8;
-/// A user of more events is written in a copy: readers wait while one is written where it lies.
-const MAX_IN_PLACE: u32 = 64;
+/// Cells times events that are worked off where a state lies, as readers of it wait meanwhile: some ten microseconds. What is
+/// more is written in a copy.
+const MAX_IN_PLACE: usize = 8_192;
 
 /// Writes users. The threads that do so together never write the same one.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Scribe {
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) users: Vec<UserIdx>,
+    /// Floats of a vector.
+    stride: usize,
     /// The vectors that they had, one after the other; zeros for none.
     pub(super) before: Vec<f32>,
     /// Those that they have.
@@ -56,101 +59,107 @@ pub(super) struct WritingScratch {
 impl Scribe {
     /// Writes a share of users: learns their events, then solves them. In between, whoever asks for one of them solves for
     /// themselves, as a vector beside a history always knows all of it.
-    pub(super) fn write(&self, drafts: Vec<Draft>, scratch: &mut WritingScratch) -> Written {
-        let mut written =
-            Written { users: drafts.iter().map(|draft| draft.user).collect(), ..Written::default() };
+    pub(super) fn write_share(&self, drafts: Vec<Draft>, scratch: &mut WritingScratch) -> Written {
+        let mut written = Written::of(drafts.iter().map(|draft| draft.user).collect(), self.stride());
         let solves: Vec<Solve> = drafts.iter().map(|draft| draft.solve).collect();
         // Each step needs what the step before has asked for.
         written.users.iter().for_each(|&user| self.shared.ask_for_slot(user));
         written.users.iter().for_each(|&user| self.shared.ask_for_state(user));
-        let vectors: Vec<AlignedVec> = drafts
-            .into_iter()
-            .enumerate()
-            .map(|(at, draft)| {
-                if let Some(&later) = written.users.get(at + AHEAD) {
-                    self.shared.look(later, UserState::prefetch);
+        let mut learned = Vec::with_capacity(drafts.len());
+        for (place, draft) in drafts.into_iter().enumerate() {
+            if let Some(&later) = written.users.get(place + AHEAD) {
+                self.shared.look(later, UserState::prefetch);
+            }
+            learned.push(draft.has_changed().then(|| self.learn(place, draft, &mut written)));
+        }
+        for ((place, learned), solve) in learned.into_iter().enumerate().zip(solves) {
+            match (solve, &self.generation.users) {
+                (Solve::Now, Some(side)) => self.solve(place, side, learned, scratch, &mut written),
+                (Solve::OnRead, _) | (_, None) => {
+                    let user = written.users[place];
+                    written.has(place, self.generation.swept_row(user));
                 }
-                self.learn(draft, &mut written)
-            })
-            .collect();
-        for ((at, vector), solve) in vectors.into_iter().enumerate().zip(solves) {
-            let (user, next) = (written.users[at], written.users.get(at + 1));
-            match solve {
-                Solve::Now => self.solve(user, next.copied(), vector, scratch, &mut written),
-                Solve::OnRead => written.has(self.generation.swept_row(user), self.stride()),
             }
         }
         written
     }
 
     /// Learns the events of a user; gives the vector that they had, for its memory.
-    fn learn(&self, mut draft: Draft, written: &mut Written) -> AlignedVec {
-        let (user, stride) = (draft.user, self.stride());
-        let slot = self.shared.slot(user);
-        if draft.is_in_writing() || draft.n_noted() > MAX_IN_PLACE || slot.is_empty() {
-            let old = slot.load();
-            draft.write(&self.events, old.as_deref(), self.rules, &mut written.changes);
-            let mut state = draft.into_state();
-            state.shrink();
-            written.is.add(&state);
-            self.put(user, Arc::new(state));
-            let before = old.as_deref().and_then(|old| self.generation.vector_at_hand(user, old));
-            written.had(before, stride);
-            if let Some(old) = &old {
-                written.was.add(old);
-            }
-            return AlignedVec::default();
+    fn learn(&self, place: usize, mut draft: Draft, written: &mut Written) -> AlignedVec {
+        let user = draft.user;
+        if !draft.is_in_writing() && self.may_write_in_place(&draft) {
+            return self.change(user, |state| {
+                written.was.add(state);
+                written.had(place, self.generation.vector_at_hand(user, state));
+                let vector = state.folded.take();
+                draft.learn(&self.events, state, self.rules, &mut written.changes);
+                state.shrink();
+                written.is.add(state);
+                vector.map_or_else(AlignedVec::default, |folded| folded.vector)
+            });
         }
-        self.change(user, |state| {
-            written.was.add(state);
-            written.had(self.generation.vector_at_hand(user, state), stride);
-            let old = state.folded.take();
-            draft.learn(&self.events, state, self.rules, &mut written.changes);
-            state.shrink();
-            written.is.add(state);
-            old.map_or_else(AlignedVec::default, |folded| folded.vector)
-        })
+        let old = self.shared.user(user);
+        let mut state = draft.into_state(&self.events, old.as_deref(), self.rules, &mut written.changes);
+        state.shrink();
+        written.is.add(&state);
+        self.put(user, Arc::new(state));
+        if let Some(old) = &old {
+            written.was.add(old);
+            written.had(place, self.generation.vector_at_hand(user, old));
+        }
+        AlignedVec::default()
     }
 
-    /// Solves `user`, whose vector goes into the memory of `vector`; `next` is solved after them.
+    /// Whether there is a state, and no reader of it would wait for long.
+    fn may_write_in_place(&self, draft: &Draft) -> bool {
+        let mut is_short = false;
+        self.shared.look(draft.user, |state| {
+            is_short = state.history.cells().len() * draft.n_noted() <= MAX_IN_PLACE;
+        });
+        is_short
+    }
+
+    /// Solves a user, who has `learned` something and had this vector before, or nothing and still has it.
     fn solve(
         &self,
-        user: UserIdx,
-        next: Option<UserIdx>,
-        mut vector: AlignedVec,
+        place: usize,
+        side: &UserSide,
+        learned: Option<AlignedVec>,
         scratch: &mut WritingScratch,
         written: &mut Written,
     ) {
-        let Some(side) = &self.generation.users else { return };
         let WritingScratch { fold, vector: solution } = scratch;
-        // A copy of the pointer would keep the state from being changed where it lies; a look does not.
-        self.shared.look(user, |state| {
-            let mut solve = |next: Option<&UserState>| {
-                let (history, next) = (&state.history, next.map(|next| &next.history));
-                side.fold_in_to(history, next, self.generation.as_of, &self.items.rows, fold, solution);
-            };
-            match next {
-                Some(next) => self.shared.look(next, |next| solve(Some(next))),
-                None => solve(None),
+        let user = written.users[place];
+        // Not under a lock. Whoever holds them keeps them from being changed where they lie, so not for longer than needed.
+        let state = self.shared.user(user).expect("nobody else takes a state away");
+        let next = written.users.get(place + 1).and_then(|&next| self.shared.user(next));
+        let next = next.as_ref().map(|next| &next.history);
+        side.fold_in_to(&state.history, next, self.generation.as_of, &self.items.rows, fold, solution);
+        drop(state);
+        written.has(place, Some(solution));
+        self.change(user, |state| {
+            let has_learned = learned.is_some();
+            if !has_learned {
+                written.was.add(state);
+                written.had(place, self.generation.vector_at_hand(user, state));
+            }
+            let without = StateBytes::of(state);
+            let vector = learned.or_else(|| state.folded.take().map(|folded| folded.vector));
+            let vector = filled(vector.unwrap_or_default(), solution);
+            state.folded = Some(Folded { generation: self.generation.id, vector });
+            written.is.add(state);
+            if has_learned {
+                written.is.subtract(without);
             }
         });
-        written.has(Some(solution), self.stride());
-        if vector.len() != solution.len() {
-            vector = AlignedVec::zeros(solution.len());
-        }
-        vector.copy_from_slice(solution);
-        let n_bytes = size_of_val::<[f32]>(&vector) as u64;
-        written.is.all += n_bytes;
-        written.is.vectors += n_bytes;
-        self.change(user, |state| state.folded = Some(Folded { generation: self.generation.id, vector }));
     }
 
     /// Changes the published state of a user who has one.
     fn change<R>(&self, user: UserIdx, change: impl FnOnce(&mut UserState) -> R) -> R {
         let slot = self.shared.slot(user);
         let changed = match &self.freeze {
-            Some(freeze) => freeze.change(user.get(), slot, UserState::draft, change),
-            None => slot.change(UserState::draft, change),
+            Some(freeze) => freeze.change(user.get(), slot, change),
+            None => slot.change(change),
         };
         changed.expect("nobody else takes a state away")
     }
@@ -171,21 +180,35 @@ impl Scribe {
 }
 
 impl Written {
-    fn had(&mut self, vector: Option<&[f32]>, stride: usize) {
-        push(&mut self.before, vector, stride);
+    /// Nothing yet of these users.
+    fn of(users: Vec<UserIdx>, stride: usize) -> Self {
+        let zeros = vec![0.0; users.len() * stride];
+        Self { users, stride, before: zeros.clone(), after: zeros, ..Self::default() }
     }
 
-    fn has(&mut self, vector: Option<&[f32]>, stride: usize) {
-        push(&mut self.after, vector, stride);
+    fn had(&mut self, place: usize, vector: Option<&[f32]>) {
+        put_row(&mut self.before, place, self.stride, vector);
+    }
+
+    fn has(&mut self, place: usize, vector: Option<&[f32]>) {
+        put_row(&mut self.after, place, self.stride, vector);
     }
 }
 
-/// Adds `vector`, or zeros, to others.
-fn push(vectors: &mut Vec<f32>, vector: Option<&[f32]>, stride: usize) {
-    match vector {
-        Some(vector) => vectors.extend_from_slice(vector),
-        None => vectors.resize(vectors.len() + stride, 0.0),
+/// Puts `vector`, if there is one, among zeros.
+fn put_row(rows: &mut [f32], place: usize, stride: usize, vector: Option<&[f32]>) {
+    if let Some(vector) = vector {
+        rows[place * stride..(place + 1) * stride].copy_from_slice(vector);
     }
+}
+
+/// `values` in the memory of `vector`.
+fn filled(mut vector: AlignedVec, values: &[f32]) -> AlignedVec {
+    if vector.len() != values.len() {
+        vector = AlignedVec::zeros(values.len());
+    }
+    vector.copy_from_slice(values);
+    vector
 }
 
 impl StateBytes {
@@ -197,5 +220,10 @@ impl StateBytes {
         let Self { all, vectors } = Self::of(state);
         self.all += all;
         self.vectors += vectors;
+    }
+
+    fn subtract(&mut self, part: Self) {
+        self.all -= part.all;
+        self.vectors -= part.vectors;
     }
 }

@@ -1,5 +1,6 @@
 //! The writer's part in a sweep: the freeze before it, the publication after it.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -86,7 +87,7 @@ impl Writer {
             // Another library's norms are of another size.
             norm_before: self.norm_of_model.filter(|_| foreign.is_none()),
             foreign,
-            gate: Arc::clone(&self.gate),
+            gate: Some(Arc::clone(&self.gate)),
             confidences: self.by_item.confidences(),
             cancel,
             done: Arc::default(),
@@ -118,7 +119,7 @@ impl Writer {
                 Ok(report)
             }
             Err(error) => {
-                self.log(|| Record::NotPublished { reason: error.to_string() });
+                self.log(|| Record::NotPublished { reason: reason_of(&error) });
                 self.give_up_sweep();
                 self.meters.sweep_failed(&error);
                 self.observer.tell(&Notice::SweepFailed(&error));
@@ -147,6 +148,7 @@ impl Writer {
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
         let norm = (candidate.rows_of == RowsOf::Sweep).then(|| candidate.norm());
+        self.keep_model();
         let mut rows = candidate.items;
         let as_published = Some(rows.clone());
         rows.grow_to(self.by_item.n_items());
@@ -181,4 +183,18 @@ impl Writer {
         self.items_stale = true;
         report
     }
+}
+
+/// An error with its causes, in so many bytes that it fits into a record.
+fn reason_of(error: &TrainingError) -> String {
+    const MAX_BYTES: usize = 1_000;
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        reason = format!("{reason}: {error}");
+        cause = error.source();
+    }
+    let end = (0..=MAX_BYTES.min(reason.len())).rev().find(|&end| reason.is_char_boundary(end));
+    reason.truncate(end.unwrap_or(0));
+    reason
 }

@@ -41,6 +41,7 @@ enum Call {
     /// One sweep for all who have called since the last.
     Sweep(Vec<SweepReply>),
     Adopt(Box<ForeignModel>, SweepReply),
+    Rollback(SweepReply),
 }
 
 /// The writer's ends of all channels.
@@ -180,6 +181,8 @@ impl Worker {
                     let added = self.writer.add_items(&items);
                     // Whoever is told that they were added may rely on it.
                     drop(self.writer.commit());
+                    // Items are solved against users of one generation.
+                    while self.writer.refold_some() {}
                     // Their rows are published at once; what else is due is solved between batches.
                     self.writer.begin_item_batch();
                     let is_kept = self.writer.check_writable();
@@ -216,11 +219,17 @@ impl Worker {
                         Err(error) => drop(done.try_send(Err(error))),
                     }
                 }
+                Queued::Rollback { done } => {
+                    self.publish();
+                    self.calls.push_back(Call::Rollback(done));
+                }
                 Queued::Sweep { done } => {
                     self.publish();
                     match self.calls.back_mut() {
                         Some(Call::Sweep(waiting)) => waiting.push(done),
-                        Some(Call::Adopt(..)) | None => self.calls.push_back(Call::Sweep(vec![done])),
+                        Some(Call::Adopt(..) | Call::Rollback(_)) | None => {
+                            self.calls.push_back(Call::Sweep(vec![done]))
+                        }
                     }
                 }
             }
@@ -291,7 +300,7 @@ impl Worker {
             }
             let waiting = self.calls.drain(..).flat_map(|call| match call {
                 Call::Sweep(waiting) => waiting,
-                Call::Adopt(_, reply) => vec![reply],
+                Call::Adopt(_, reply) | Call::Rollback(reply) => vec![reply],
             });
             for reply in waiting {
                 let _ = reply.try_send(Err(TrainingError::ReadOnly(failure.clone())));
@@ -309,7 +318,14 @@ impl Worker {
                 self.waiting = waiting;
                 self.begin_sweep();
             }
-            Some(Call::Adopt(model, reply)) => self.begin_adoption(*model, reply),
+            Some(Call::Adopt(model, reply)) => {
+                let job = self.writer.begin_adoption(*model);
+                self.spawn_or_tell(job, reply);
+            }
+            Some(Call::Rollback(reply)) => {
+                let job = self.writer.begin_rollback();
+                self.spawn_or_tell(job, reply);
+            }
             None if self.writer.wants_sweep() => self.begin_sweep(),
             None => {}
         }
@@ -322,8 +338,9 @@ impl Worker {
         self.spawn(job);
     }
 
-    fn begin_adoption(&mut self, model: ForeignModel, reply: SweepReply) {
-        match self.writer.begin_adoption(model) {
+    /// Runs what was begun, or tells who waits for it why it was not.
+    fn spawn_or_tell(&mut self, job: Result<Job, TrainingError>, reply: SweepReply) {
+        match job {
             Ok(job) => {
                 self.waiting.push(reply);
                 self.spawn(job);
@@ -429,6 +446,7 @@ impl Worker {
                 | Queued::Flush { .. }
                 | Queued::Checkpoint(_)
                 | Queued::Adopt { .. }
+                | Queued::Rollback { .. }
                 | Queued::Sweep { .. } => 0,
             };
         }

@@ -17,6 +17,7 @@ use super::meters::{Meters, Stages, Watches};
 use super::observer::WatchedObserver;
 use super::open::RecoveryReport;
 use super::queue::JournalState;
+use super::rollback::ModelBefore;
 use super::scribe::WritingScratch;
 use super::session::{SessionMaker, SessionRules};
 use super::settings::LiveSettings;
@@ -101,6 +102,10 @@ pub(super) struct Writer {
     pub(super) forgotten: Forgotten,
     /// The event and the time at which the input of the last sweep was frozen.
     pub(super) last_freeze: Option<(EventSeq, Timestamp)>,
+    /// The model that was in use before the latest.
+    pub(super) model_before: Option<ModelBefore>,
+    /// When a user was forgotten last, since the engine was opened.
+    pub(super) last_user_forgotten: Option<EventSeq>,
     /// The last event before the generation in use was published.
     pub(super) generation_published_at: EventSeq,
     pub(super) norm_of_model: Option<f64>,
@@ -172,6 +177,8 @@ impl Writer {
             training: None,
             forgotten: Forgotten::default(),
             last_freeze: None,
+            model_before: None,
+            last_user_forgotten: None,
             generation_published_at: EventSeq::ZERO,
             norm_of_model: None,
             source_offsets: BTreeMap::new(),
@@ -215,6 +222,8 @@ impl Writer {
         writer.stream_time = restored.stream_time;
         writer.latest_time = Some(restored.taken_at);
         writer.last_freeze = restored.last_freeze;
+        // Who has been forgotten since that, it does not say.
+        writer.last_user_forgotten = Some(restored.seq);
         writer.norm_of_model = restored.norm_of_model;
         writer.by_item = by_item;
         writer.skips = restored.skips;

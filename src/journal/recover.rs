@@ -50,6 +50,8 @@ impl Replay {
     pub(crate) fn next_record(&mut self) -> Result<Option<(u64, Record)>, StoreError> {
         loop {
             match self.walk.step()? {
+                // A step without its event was torn off: the source was not read so far.
+                Step::Record(_, Record::SourceStep { .. }) if !self.walk.is_before_event() => {}
                 Step::Record(number, record) if number > self.after => return Ok(Some((number, record))),
                 Step::Record(..) => {}
                 Step::Bad(bad) => return self.torn_or_error(&bad).map(|_| None),

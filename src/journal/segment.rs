@@ -24,7 +24,8 @@ pub(super) fn segment_name(number: u64) -> String {
 pub(super) fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("journal-")?.strip_suffix(".segment")?;
     let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| is_ours)
+    // No journal gets that far, and the next number must be one, too.
+    digits.parse().ok().filter(|&number| is_ours && number <= u64::MAX / 2)
 }
 
 /// What a segment says of itself.
@@ -218,7 +219,8 @@ mod tests {
     #[test]
     fn only_our_own_names_are_segments() {
         assert_eq!(segment_name(12), "journal-00000000000000000012.segment");
-        assert_eq!(segment_number(&segment_name(u64::MAX)), Some(u64::MAX));
+        assert_eq!(segment_number(&segment_name(u64::MAX / 2)), Some(u64::MAX / 2));
+        assert_eq!(segment_number(&segment_name(u64::MAX / 2 + 1)), None);
         for name in ["LOCK", "journal-12.segment", "journal-+0000000000000000012.segment", "journal-.segment"]
         {
             assert_eq!(segment_number(name), None, "{name}");

@@ -125,6 +125,19 @@ impl Walk {
         }
     }
 
+    /// Whether the next record but for times is an event, in the same segment: so it is with what was written at once.
+    pub(super) fn is_before_event(&self) -> bool {
+        let Some(Reading { bytes, offset, salt, .. }) = &self.reading else { return false };
+        let (mut offset, mut expected) = (*offset, self.expected);
+        while let Ok((record, end)) = record_at(bytes, offset, *salt, expected) {
+            match record {
+                Record::Time(_) => (offset, expected) = (end, expected + 1),
+                other => return matches!(other, Record::Event(_)),
+            }
+        }
+        false
+    }
+
     /// Goes on to the next segment; gives what is wrong with it.
     fn open_next(&mut self) -> Result<Option<BadPlace>, StoreError> {
         let index = self.next_index;

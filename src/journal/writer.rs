@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::codec::{ITEMS_OF_A_RECORD, put_event, put_items, put_record};
+use super::codec::{ITEMS_OF_A_RECORD, put_event, put_items, put_record, take_record};
 use super::durability::{Durability, asked};
-use super::frame::{Salt, put_frame};
+use super::frame::{FRAME_HEADER_BYTES, Salt, put_frame};
 use super::record::Record;
 use super::recover::Recovered;
 use super::segment::{HEADER_BYTES, Header, SegmentFile, create_segment, segment_name};
@@ -211,11 +211,7 @@ impl Journal {
         if self.options.durability == Durability::Immediate && self.syncing.has_unsynced_facts() {
             self.syncing.round()?;
         }
-        let has_records = self.segment.first_record < self.next_record;
-        if has_records && self.segment.n_bytes >= self.options.segment_bytes {
-            self.begin_segment()?;
-        }
-        Ok(())
+        self.begin_segment_if_full()
     }
 
     /// Hands the batch to the storage and syncs nothing, whatever the durability: for marks of what is derived from events,
@@ -224,7 +220,8 @@ impl Journal {
     /// # Errors
     /// As [`commit`](Self::commit).
     pub(crate) fn write(&mut self, through: EventSeq) -> Result<(), StorageFailure> {
-        self.append(through)
+        self.append(through)?;
+        self.begin_segment_if_full()
     }
 
     /// Commits, then begins a new segment, unless the present one has no records.
@@ -297,7 +294,9 @@ impl Journal {
 
     fn put(&mut self, put_payload: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let number = self.next_record;
+        let payload_at = self.batch.len() + FRAME_HEADER_BYTES;
         put_frame(&mut self.batch, self.segment.salt, number, put_payload);
+        debug_assert!(take_record(&self.batch[payload_at..]).is_ok(), "what is written can be read");
         self.next_record += 1;
         number
     }
@@ -334,6 +333,14 @@ impl Journal {
         segment.n_bytes += self.batch.len() as u64;
         let reach = Reach { record: self.next_record - 1, seq: through };
         self.syncing.appended(&segment.file, reach, self.last_fact);
+        Ok(())
+    }
+
+    fn begin_segment_if_full(&mut self) -> Result<(), StorageFailure> {
+        let has_records = self.segment.first_record < self.next_record;
+        if has_records && self.segment.n_bytes >= self.options.segment_bytes {
+            self.begin_segment()?;
+        }
         Ok(())
     }
 

@@ -8,6 +8,9 @@ use crate::types::{DayPart, ItemIdx, Signal, Timestamp};
 /// confidence of 1e9 and any sum of such is still far from the end of `f32`.
 const MAX_HALF_LIVES_AHEAD: f64 = 40.0;
 
+/// No sum of a cell comes near: thousands of millions of the heaviest events, at the farthest from the landmark.
+const MAX_SUM: f32 = 1e34;
+
 /// Cells that a history may have room for beyond a quarter more than its own, so that few of them move the others.
 const SPARE_CELLS: usize = 4;
 
@@ -69,10 +72,12 @@ impl Cell {
         cell.is_sound().then_some(cell)
     }
 
-    /// What is true of every cell: it has an event, its sums are finite and its confidence is not below 0.
+    /// What is true of every cell: it has an event, its sums are far from the end of `f32`, and its confidence is not below 0.
     pub(crate) fn is_sound(&self) -> bool {
         // `contains` is false for NaN.
-        self.events > 0 && (0.0..=f32::MAX).contains(&self.confidence) && self.weighted_preference.is_finite()
+        self.events > 0
+            && (0.0..=MAX_SUM).contains(&self.confidence)
+            && self.weighted_preference.abs() <= MAX_SUM
     }
 
     fn add(&mut self, fact: Fact, weight: f32) {

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::types::MAX_ID_BYTES;
+
 /// Caps on what an engine holds in memory. Reaching one refuses what is new and keeps what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +69,9 @@ pub enum Refusal {
     /// Two users should be merged that are one.
     #[error("a user cannot be merged with themselves")]
     SameUser,
+    /// The id of the user to merge into is empty or too long.
+    #[error("no event can name the user to merge into: an id has 1 to {MAX_ID_BYTES} bytes")]
+    UnusableUser,
     /// The store failed, so nothing is learned any more.
     #[error("the store has failed and the engine is read-only; see `health()`, then open it again")]
     ReadOnly,
@@ -84,13 +89,14 @@ pub enum Refusal {
 impl Refusal {
     /// The names of all reasons.
     #[cfg(feature = "metrics")]
-    pub(crate) const NAMES: [&str; 10] = [
+    pub(crate) const NAMES: [&str; 11] = [
         "too_many_users",
         "too_many_items",
         "too_many_bytes",
         "unknown_item",
         "unknown_user",
         "same_user",
+        "unusable_user",
         "read_only",
         "nothing_to_undo",
         "too_many_action_names",
@@ -106,6 +112,7 @@ impl Refusal {
             Self::UnknownItem => "unknown_item",
             Self::UnknownUser => "unknown_user",
             Self::SameUser => "same_user",
+            Self::UnusableUser => "unusable_user",
             Self::ReadOnly => "read_only",
             Self::NothingToUndo => "nothing_to_undo",
             Self::TooManyActionNames => "too_many_action_names",

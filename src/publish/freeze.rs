@@ -14,7 +14,7 @@ pub(crate) trait Sequenced {
 
 /// The moment just after event `at`, for one walker to read while the writer moves on.
 ///
-/// INVARIANT: the writer replaces slots by [`replace`](Self::replace) and [`change`](Self::change) alone, which keep the old
+/// INVARIANT: whoever writes replaces slots by [`replace`](Self::replace) and [`change`](Self::change) alone, which keep the old
 /// value *before* they put another one in, be it of a later event or the same history with another vector. So a walker
 /// that looks at a slot first and here second either finds the value it wants here, or has met it in the slot.
 /// Nothing is copied up front.
@@ -48,20 +48,17 @@ impl<T: Sequenced> Freeze<T> {
 
     /// Changes the value of `slot`, which is number `index`, as [`Slot::change`] does; never the value that it held at the
     /// moment of the freeze, which the walker may not have met yet.
-    pub(crate) fn change<R>(
-        &self,
-        index: u32,
-        slot: &Slot<T>,
-        copy: impl FnOnce(&T) -> T,
-        change: impl FnOnce(&mut T) -> R,
-    ) -> Option<R> {
+    pub(crate) fn change<R>(&self, index: u32, slot: &Slot<T>, change: impl FnOnce(&mut T) -> R) -> Option<R>
+    where
+        T: Clone,
+    {
         let mut is_later = false;
         slot.look(|value| is_later = value.seq() > self.at);
         // Whatever is later has taken the place of what was kept; the lock is for what was replaced without an event.
         if is_later || self.kept.lock().contains_key(&index) {
-            return slot.change(copy, change);
+            return slot.change(change);
         }
-        let mut value = copy(&*slot.load()?);
+        let mut value = T::clone(&*slot.load()?);
         let result = change(&mut value);
         drop(self.replace(index, slot, Arc::new(value)));
         Some(result)
@@ -92,7 +89,7 @@ impl<T: Sequenced> Freeze<T> {
 mod tests {
     use super::*;
 
-    #[derive(Debug, PartialEq)]
+    #[derive(Debug, Clone, PartialEq)]
     struct Versioned(EventSeq, &'static str);
 
     impl Sequenced for Versioned {
@@ -114,21 +111,16 @@ mod tests {
     #[test]
     fn a_value_that_the_freeze_may_not_have_met_is_not_changed_where_it_lies() {
         let (slot, freeze) = (Slot::default(), Freeze::new(EventSeq::ZERO));
-        let copies = std::cell::Cell::new(0);
-        let copy = |held: &Versioned| {
-            copies.set(copies.get() + 1);
-            Versioned(held.0, held.1)
-        };
         drop(slot.replace(Arc::new(Versioned(EventSeq::ZERO, "first"))));
         // Without an event, then with one, and with another.
         let later = EventSeq::ZERO.next();
-        for (seq, what, copied) in
-            [(EventSeq::ZERO, "solved anew", 1), (later, "changed", 1), (later.next(), "again", 1)]
-        {
+        for (seq, what) in [(EventSeq::ZERO, "solved anew"), (later, "changed"), (later.next(), "again")] {
+            let lies_at = |slot: &Slot<Versioned>| slot.load().as_ref().map(Arc::as_ptr);
+            let before = lies_at(&slot);
             let change = |value: &mut Versioned| *value = Versioned(seq, what);
-            assert_eq!(freeze.change(0, &slot, copy, change), Some(()));
+            assert_eq!(freeze.change(0, &slot, change), Some(()));
             assert_eq!(slot.load().as_deref(), Some(&Versioned(seq, what)));
-            assert_eq!(copies.get(), copied);
+            assert_eq!(lies_at(&slot) == before, what != "solved anew", "{what}");
             assert_eq!(freeze.read(0, &slot).as_deref(), Some(&Versioned(EventSeq::ZERO, "first")));
         }
     }

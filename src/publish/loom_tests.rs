@@ -87,7 +87,7 @@ fn loom_what_a_reader_holds_never_changes() {
             let slot = Arc::clone(&slot);
             move || {
                 for seq in [2, 3] {
-                    let changed = slot.change(|held| *held, |value| *value = *state(seq, 1));
+                    let changed = slot.change(|value| *value = *state(seq, 1));
                     assert_eq!(changed, Some(()));
                 }
             }
@@ -180,10 +180,10 @@ fn walk(replacements: &'static [(u32, u64, u64)]) {
             move || {
                 for &(index, seq, generation) in replacements {
                     let (slot, new) = (&slots[index as usize], state(seq, generation));
-                    if slot.is_empty() {
+                    if slot.load().is_none() {
                         drop(freeze.replace(index, slot, new));
                     } else {
-                        freeze.change(index, slot, |held| *held, |value| *value = *new);
+                        freeze.change(index, slot, |value| *value = *new);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! A value that is replaced whole, while readers keep what they have loaded.
+//! A value that is replaced or changed, while readers keep what they have loaded.
 
 use std::slice::from_ref;
 use std::sync::Arc;
@@ -55,24 +55,18 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Whether it holds nothing yet.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.read().is_none()
-    }
-
     /// Changes the value: where it lies if no reader holds it, else in a copy that takes its place. `None` if there is
     /// nothing to change. For a slot that no other thread changes meanwhile.
     ///
     /// INVARIANT: what a reader has loaded never changes. A reader loads under the lock, and counts as long as they hold it.
-    pub(crate) fn change<R>(
-        &self,
-        copy: impl FnOnce(&T) -> T,
-        change: impl FnOnce(&mut T) -> R,
-    ) -> Option<R> {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R>
+    where
+        T: Clone,
+    {
         if let Some(value) = Arc::get_mut(self.0.write().as_mut()?) {
             return Some(change(value));
         }
-        let mut value = copy(&*self.load()?);
+        let mut value = T::clone(&*self.load()?);
         let result = change(&mut value);
         drop(self.replace(Arc::new(value)));
         Some(result)
@@ -93,16 +87,16 @@ mod tests {
     fn what_nobody_holds_is_changed_where_it_lies_and_what_a_reader_holds_never() {
         let slot = Slot::default();
         let push = |number: u32| move |numbers: &mut Vec<u32>| numbers.push(number);
-        assert_eq!(slot.change(Vec::clone, push(1)), None, "there is nothing to change");
+        assert_eq!(slot.change(push(1)), None, "there is nothing to change");
         drop(slot.replace(Arc::new(vec![1])));
         let lies_at = |slot: &Slot<Vec<u32>>| Arc::as_ptr(&slot.load().expect("a value"));
 
         let before = lies_at(&slot);
-        assert_eq!(slot.change(|_| panic!("nobody holds it"), push(2)), Some(()));
+        assert_eq!(slot.change(push(2)), Some(()));
         assert_eq!(lies_at(&slot), before);
 
         let held = slot.load().expect("a value");
-        assert_eq!(slot.change(Vec::clone, push(3)), Some(()));
+        assert_eq!(slot.change(push(3)), Some(()));
         assert_eq!(*held, [1, 2]);
         assert_eq!(*slot.load().expect("a value"), [1, 2, 3]);
     }

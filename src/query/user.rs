@@ -125,7 +125,7 @@ impl<'v> UserView<'v> {
 
     /// The `limit` users whose vectors point the same way. Looks at every user: some tens of nanoseconds
     /// each, on the calling thread; a user who has been silent since the last sweep is seen as the sweep
-    /// saw them.
+    /// saw them, and whoever is just being written as the last sweep left them.
     ///
     /// # Errors
     /// [`QueryError::NoUserVector`] if there is nothing to compare.

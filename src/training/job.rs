@@ -47,7 +47,8 @@ pub(crate) struct Job {
     /// A model from elsewhere, to be taken as it is instead of a training.
     pub(crate) foreign: Option<Foreign>,
     pub(crate) norm_before: Option<f64>,
-    pub(crate) gate: Arc<WatchedGate>,
+    /// `None` if whoever called has decided already.
+    pub(crate) gate: Option<Arc<WatchedGate>>,
     /// The by-item index at the freeze: what counts as solved once this is published.
     pub(crate) confidences: Vec<f64>,
     pub(crate) cancel: Arc<AtomicBool>,
@@ -77,7 +78,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Trained {
     pub(crate) candidate: Candidate,
     exam: Exam,
-    gate: Arc<WatchedGate>,
+    gate: Option<Arc<WatchedGate>>,
     before: Arc<Generation>,
     norm_before: Option<f64>,
     began: Instant,
@@ -104,7 +105,7 @@ impl Trained {
         let is_own = |rows_of| rows_of == RowsOf::Sweep;
         let follows =
             before.users.as_ref().is_some_and(|side| is_own(side.rows_of)) && is_own(candidate.rows_of);
-        gate.judge(&GateFacts {
+        let facts = GateFacts {
             before: before.id,
             n_pairs: candidate.report.n_pairs,
             growth: if follows { seen(candidate.frozen_at) / seen(before.frozen_at) } else { f64::INFINITY },
@@ -113,7 +114,10 @@ impl Trained {
             coverage: result.coverage,
             overlap: result.overlap,
             trials: &result.trials,
-        })?;
+        };
+        if let Some(gate) = gate {
+            gate.judge(&facts)?;
+        }
         candidate.report.gate = GateReport::of(&result);
         candidate.report.duration = began.elapsed();
         Ok(candidate)
@@ -206,6 +210,10 @@ pub enum TrainingError {
     /// The model to adopt has more users or items than the engine has room for; nothing of it was taken.
     #[error("the model does not fit in")]
     Full(#[source] Refusal),
+    /// There is no model to roll back to: none was replaced since the engine was opened, or it has learned of a user who was
+    /// forgotten since.
+    #[error("there is no model before the one in use; sweep or adopt one")]
+    NoModelBefore,
     /// The gate refused the candidate.
     #[error("the candidate was not published")]
     Refused(#[from] GateRefusal),
@@ -289,7 +297,7 @@ impl Job {
         exam: Exam,
         pool: &ThreadPool,
     ) -> Trained {
-        let (gate, before) = (Arc::clone(&self.gate), Arc::clone(&self.before));
+        let (gate, before) = (self.gate.clone(), Arc::clone(&self.before));
         let (norm_before, began) = (self.norm_before, self.began);
         let candidate = self.candidate(model, rows_of, report, pool);
         Trained { candidate, exam, gate, before, norm_before, began }

@@ -49,9 +49,9 @@ pub(in crate::checkpoint) fn put_queued(out: &mut Vec<u8>, item: ItemIdx) {
 
 pub(in crate::checkpoint) fn take_queued(
     bytes: &mut TakeBytes<'_>,
-    n_items: u32,
+    may_come: &mut [bool],
 ) -> Result<ItemIdx, DecodeError> {
-    let item = bytes.varint_u32()?;
-    rules::ensure(item < n_items, "an item to be folded")?;
-    Ok(ItemIdx::new(item))
+    let item = ItemIdx::new(bytes.varint_u32()?);
+    rules::to_fold(item, may_come)?;
+    Ok(item)
 }

@@ -86,6 +86,7 @@ impl World {
         shared.user_ids.freeze();
         shared.item_ids.freeze();
         let items = generation.items.load();
+        let n_item_rows = u32::try_from(items.n_items()).expect("few");
         Snapshot {
             position: Position { store_id: 0x0123_4567_89ab_cdef, record: 42, segment: 3, continues: true },
             erases: true,
@@ -103,7 +104,7 @@ impl World {
             items,
             item_records: self.item_records(),
             skips: self.skips(),
-            items_to_fold: (0..self.n_items).rev().step_by(4).map(ItemIdx::new).collect(),
+            items_to_fold: (0..n_item_rows).rev().step_by(4).map(ItemIdx::new).collect(),
             dedupe: self.dedupe(),
             actions,
             source_offsets: BTreeMap::from([("feed/ä".to_owned(), 5), (String::new(), u64::MAX)]),

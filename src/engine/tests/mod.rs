@@ -3,6 +3,7 @@
 mod awkward_moments;
 mod bytes;
 mod gate;
+mod in_place;
 mod lists;
 mod oracle;
 mod replay;

@@ -26,9 +26,9 @@ pub(in crate::journal) fn take_record(payload: &[u8]) -> Result<Record, DecodeEr
             Record::MergeUsers { from: take_user(&mut bytes)?, into: take_user(&mut bytes)? }
         }
         kind::SOURCE_OFFSET => {
-            Record::SourceOffset { source: bytes.text()?.to_owned(), offset: bytes.varint()? }
+            Record::SourceOffset { source: take_source(&mut bytes)?, offset: bytes.varint()? }
         }
-        kind::SOURCE_STEP => Record::SourceStep { source: bytes.text()?.to_owned(), offset: bytes.varint()? },
+        kind::SOURCE_STEP => Record::SourceStep { source: take_source(&mut bytes)?, offset: bytes.varint()? },
         kind::SETTINGS => Record::Settings(take_settings(&mut bytes)?),
         kind::TIME => Record::Time(bytes.time()?),
         kind::ITEM_BATCH => Record::ItemBatch,
@@ -205,6 +205,11 @@ fn take_count(bytes: &mut TakeBytes) -> Result<usize, DecodeError> {
 fn take_name<'a>(bytes: &mut TakeBytes<'a>) -> Result<&'a str, DecodeError> {
     let name = bytes.text()?;
     if name.len() <= MAX_ID_BYTES { Ok(name) } else { Err(DecodeError::Invalid("the length of a name")) }
+}
+
+fn take_source(bytes: &mut TakeBytes<'_>) -> Result<String, DecodeError> {
+    let name = take_name(bytes)?;
+    if name.is_empty() { Err(DecodeError::Invalid("the name of a source")) } else { Ok(name.to_owned()) }
 }
 
 fn take_user(bytes: &mut TakeBytes) -> Result<UserId, DecodeError> {

@@ -128,9 +128,9 @@ pub(in crate::journal) fn record() -> impl Strategy<Value = Record> {
         1 => user().prop_map(Record::ForgetUser),
         1 => id().prop_map(|item| Record::ForgetItem(item.into())),
         1 => (user(), user()).prop_map(|(from, into)| Record::MergeUsers { from, into }),
-        1 => ("\\PC{0,40}", any::<u64>())
+        1 => ("\\PC{1,40}", any::<u64>())
             .prop_map(|(source, offset)| Record::SourceOffset { source, offset }),
-        1 => ("\\PC{0,40}", any::<u64>()).prop_map(|(source, offset)| Record::SourceStep { source, offset }),
+        1 => ("\\PC{1,40}", any::<u64>()).prop_map(|(source, offset)| Record::SourceStep { source, offset }),
         1 => settings().prop_map(Record::Settings),
         1 => time().prop_map(Record::Time),
         1 => Just(Record::ItemBatch),

@@ -261,3 +261,31 @@ fn a_repair_gives_a_checkpoint_a_segment_to_go_on_with() {
         assert_eq!((records, recovered.last_record, recovered.torn), (vec![], 2, None));
     }
 }
+
+#[test]
+fn a_step_of_a_source_is_read_with_its_event_or_not_at_all() {
+    let storage = Arc::new(MemoryStorage::new());
+    let step = |offset| Record::SourceStep { source: "feed".to_owned(), offset };
+    let time = Record::Time(Timestamp::from_unix_ms(9));
+    let mut journal = new_journal(storage.clone(), inline(Durability::Immediate));
+    journal.record(&step(1));
+    record_event(&mut journal, 1);
+    journal.record(&step(2));
+    journal.record(&time);
+    record_event(&mut journal, 2);
+    // Behind these comes something else, or the end of the segment.
+    journal.record(&step(3));
+    journal.record(&Record::ItemBatch);
+    journal.record(&step(4));
+    journal.record(&time);
+    journal.commit(seq(2)).expect("it works");
+    drop(journal);
+    let (mut journal, recovered) = open(storage.clone(), inline(Durability::Immediate)).expect("it is whole");
+    assert_eq!(recovered.last_record, 9, "a step that is not read has a number all the same");
+    commit_event(&mut journal, 10);
+    drop(journal);
+    let (records, _) = read(storage, Origin::Start).expect("it is whole");
+    let steps: Vec<_> =
+        records.iter().filter(|(_, record)| matches!(record, Record::SourceStep { .. })).collect();
+    assert_eq!(steps, [&(1, step(1)), &(3, step(2))]);
+}

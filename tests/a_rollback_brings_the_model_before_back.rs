@@ -1,0 +1,150 @@
+//! A rollback serves the model before the latest again, with all that was learned since; there is none where there is none to
+//! go back to, or where it has learned of somebody who was forgotten.
+
+mod common;
+
+use common::{random_events, small};
+use segue::{
+    Durability, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine, MemoryStorage, Outcome,
+    SweepGate, TrainingError, UserId, View,
+};
+
+/// Who does nothing after the first sweep, and who does.
+const CALM: std::ops::Range<u64> = 0..20;
+const BUSY: std::ops::Range<u64> = 20..30;
+
+/// Rows are turned in `f32` when a model comes back.
+const CLOSE: f32 = 1e-4;
+
+/// Lets the first two generations pass and nothing else.
+#[derive(Debug)]
+struct TwoAreEnough;
+
+impl SweepGate for TwoAreEnough {
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        if facts.before.get() < 2 { Ok(()) } else { Err(GateRefusal::Other { reason: "enough".to_owned() }) }
+    }
+}
+
+fn learn(engine: &mut ManualEngine, events: impl IntoIterator<Item = Event>) {
+    for event in events {
+        // Some of the random ones take back what was not done.
+        engine.apply(event).expect("well formed");
+    }
+}
+
+/// What the busy ones do after the first sweep.
+fn more() -> impl Iterator<Item = Event> {
+    BUSY.flat_map(|user| (0..15).map(move |item| Event::listen(user, (7 * user + item) % 40)))
+}
+
+/// Two generations, and the lists of the first.
+fn twice_swept(builder: EngineBuilder) -> (ManualEngine, Vec<Vec<(ItemId, f32)>>) {
+    let mut engine = builder.open_manual().expect("usable settings");
+    learn(&mut engine, random_events(1, 600, 30, 40));
+    assert_eq!(engine.rollback(), Err(TrainingError::NoModelBefore), "there is no model at all");
+    engine.sweep().expect("there is enough to learn from");
+    let first = lists(&engine.reader().view());
+    assert_eq!(engine.rollback(), Err(TrainingError::NoModelBefore), "it is the first");
+    learn(&mut engine, more());
+    engine.sweep().expect("there is enough to learn from");
+    assert!(!are_close(&lists(&engine.reader().view()), &first), "there is something to go back from");
+    (engine, first)
+}
+
+/// The scores of all items, by item, for each of the calm ones.
+fn lists(view: &View) -> Vec<Vec<(ItemId, f32)>> {
+    let list = |user: u64| {
+        let list = view.user(user).recommend().allow_known().limit(100).run().expect("always an answer");
+        let mut scores: Vec<(ItemId, f32)> =
+            list.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
+        scores.sort_by(|(a, _), (b, _)| a.to_string().cmp(&b.to_string()));
+        scores
+    };
+    CALM.map(list).collect()
+}
+
+fn are_close(some: &[Vec<(ItemId, f32)>], others: &[Vec<(ItemId, f32)>]) -> bool {
+    some.iter()
+        .flatten()
+        .zip(others.iter().flatten())
+        .all(|((item, score), (other, other_score))| item == other && (score - other_score).abs() < CLOSE)
+}
+
+#[test]
+fn it_serves_what_was_served_before_and_twice_what_is_served_now() {
+    let (mut engine, first) = twice_swept(small().sweep_gate(TwoAreEnough));
+    let second = lists(&engine.reader().view());
+    let report = engine.rollback().expect("no gate is asked");
+    assert_eq!((report.generation.get(), report.n_sweeps), (3, 0));
+    assert!(are_close(&lists(&engine.reader().view()), &first));
+    engine.rollback().expect("no gate is asked");
+    assert!(are_close(&lists(&engine.reader().view()), &second));
+}
+
+#[test]
+fn what_was_learned_since_is_not_lost() {
+    let (mut engine, _) = twice_swept(small());
+    engine.rollback().expect("there is one");
+    let view = engine.reader().view();
+    for event in more() {
+        let known = view.user(event.user().clone()).recommend().limit(40).run().expect("always an answer");
+        assert!(known.iter().all(|pick| pick.item != *event.item()), "{event:?} is known");
+    }
+    // And goes on: an item nobody knew is folded in.
+    learn(&mut engine, BUSY.map(|user| Event::listen(user, "new")));
+    engine.fold_items();
+    assert!(engine.reader().view().similar("new").run().expect("it has a vector").len() > 0);
+    engine.sweep().expect("what comes back is trained on");
+}
+
+#[test]
+fn what_has_learned_of_somebody_forgotten_does_not_come_back() {
+    let (mut engine, _) = twice_swept(small());
+    assert!(matches!(engine.forget_user(UserId::from(3)), Outcome::Applied(_)));
+    assert_eq!(engine.rollback(), Err(TrainingError::NoModelBefore));
+    engine.sweep().expect("there is enough to learn from");
+    assert_eq!(
+        engine.rollback(),
+        Err(TrainingError::NoModelBefore),
+        "the one before had learned of them, too"
+    );
+    engine.sweep().expect("there is enough to learn from");
+    engine.rollback().expect("this one has not");
+}
+
+#[test]
+fn a_forgotten_item_stays_away() {
+    let (mut engine, _) = twice_swept(small());
+    assert!(matches!(engine.forget_item(ItemId::from(5)), Outcome::Applied(_)));
+    engine.rollback().expect("there is one");
+    let lists = lists(&engine.reader().view());
+    assert!(lists.iter().flatten().all(|(item, _)| *item != ItemId::from(5)));
+}
+
+#[test]
+fn it_is_still_there_when_the_engine_is_opened_again() {
+    let storage = MemoryStorage::default();
+    let stored = || small().store_in(storage.clone(), Durability::Buffered);
+    let (mut engine, first) = twice_swept(stored());
+    engine.rollback().expect("there is one");
+    learn(&mut engine, [Event::listen(25, 3)]);
+    let digest = engine.digest();
+    drop(engine);
+    let mut again = stored().open_manual().expect("its own store");
+    assert_eq!(again.digest(), digest);
+    assert!(are_close(&lists(&again.reader().view()), &first));
+}
+
+#[test]
+fn a_running_engine_rolls_back_too() {
+    let engine = small().open().expect("usable settings");
+    let none = engine.rollback().expect("running").wait();
+    assert_eq!(none, Err(TrainingError::NoModelBefore));
+    engine.import(random_events(1, 600, 30, 40)).expect("running");
+    for _ in 0..2 {
+        engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
+    }
+    let report = engine.rollback().expect("running").wait().expect("there is one");
+    assert_eq!(engine.stats().last_sweep.map(|last| last.generation), Some(report.generation));
+}
