@@ -3,21 +3,31 @@
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
+use std::time::Duration;
 
 use segue::export::Export;
 use segue::import::ForeignModel;
-use segue::{Event, ManualEngine, MemoryStorage, Storage};
+use segue::plugin::{EventSource, Pull, SourceBatch, SourceError, SourceWaker};
+use segue::{Context, Durability, Event, ManualEngine, MemoryStorage, Storage, UtcOffset};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     for stage in 0..4 {
         let storage = MemoryStorage::new();
-        let mut engine = segue_fuzz::open(&storage)?;
+        let builder = segue_fuzz::builder().store_in(storage.clone(), Durability::Buffered);
+        let mut engine = builder.source(Plays { left: stage as u64 }).open_manual()?;
         live(&mut engine, stage)?;
         engine.flush()?;
         put(&corpus, &["journal", "journal_sealed"], stage, &contents(&storage, "journal-"))?;
-        engine.checkpoint()?;
-        put(&corpus, &["checkpoint", "checkpoint_sealed"], stage, &contents(&storage, "checkpoint-"))?;
+        let backup = MemoryStorage::new();
+        engine.backup_in(backup.clone())?;
+        segue_fuzz::open(&backup).expect("what is made of it begins with something that opens");
+        put(
+            &corpus,
+            &["checkpoint", "checkpoint_sealed"],
+            stage,
+            &contents(&backup, segue_fuzz::CHECKPOINT),
+        )?;
         // The stages that have a model, each as an archive and as an array.
         if stage > 1 {
             let view = engine.reader().view();
@@ -37,7 +47,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let friends = "userID\tfriendID\n1\t2\n2\t1\n";
     let set = [artists, tags, plays, assignments, friends].join("\0");
     put(&corpus, &["import_lastfm"], 0, set.as_bytes())?;
-    for (number, lines) in ["1\t2\t3\n1\t4\t5\n", "1 2 3\n4 5\n", "(1,2)\t3\t4\n(5,6)\t7\t8\n"].iter().enumerate() {
+    for (number, lines) in
+        ["1\t2\t3\n1\t4\t5\n", "1 2 3\n4 5\n", "(1,2)\t3\t4\n(5,6)\t7\t8\n"].iter().enumerate()
+    {
         put(&corpus, &["eval_read"], number, lines.as_bytes())?;
     }
     Ok(())
@@ -54,6 +66,34 @@ fn with_lists(export: &Export<'_>, factors: &[u8]) -> Result<Vec<u8>, Box<dyn st
     Ok(bytes)
 }
 
+/// A few plays from elsewhere.
+#[derive(Debug)]
+struct Plays {
+    left: u64,
+}
+
+impl EventSource for Plays {
+    fn name(&self) -> &str {
+        "plays"
+    }
+
+    fn begin(&mut self, _from: Option<u64>, _waker: SourceWaker) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    fn pull(&mut self, batch: &mut SourceBatch) -> Result<Pull, SourceError> {
+        for offset in 1..=std::mem::take(&mut self.left) {
+            batch.push(Event::listen("dan", offset), offset);
+        }
+        Ok(Pull::Ended)
+    }
+}
+
+fn context() -> Context {
+    let offset = UtcOffset::from_minutes(-90).expect("within a day");
+    Context::new().utc_offset(offset).activity("running").device("watch").session("s1")
+}
+
 /// A little more of everything with each stage.
 fn live(engine: &mut ManualEngine, stage: usize) -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..stage {
@@ -61,7 +101,12 @@ fn live(engine: &mut ManualEngine, stage: usize) -> Result<(), Box<dyn std::erro
         engine.apply(Event::skip(7_u64, 300_u64).at_fraction(0.1))?;
         engine.apply(Event::like("ben", "tricky"))?;
         engine.apply(Event::undo(Event::like("ben", "tricky")))?;
+        engine.apply(
+            Event::custom("ana", "muse", "queued").played(Duration::from_millis(90_500)).context(context()),
+        )?;
         engine.pump();
+        engine.pump_sources();
+        engine.commit_offset("feed", 7)?;
     }
     if stage > 1 {
         engine.add_items(["new", "newer"])?;

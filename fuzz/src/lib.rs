@@ -20,8 +20,8 @@ pub use store::open_everything;
 /// The segment that the bytes of a journal are put in.
 pub const SEGMENT: &str = "journal-00000000000000000001.segment";
 
-/// The checkpoint that bytes are put in.
-pub const CHECKPOINT: &str = "checkpoint-00000000000000000009.checkpoint";
+/// The checkpoint that bytes are put in: that of a backup, which needs no journal.
+pub const CHECKPOINT: &str = "checkpoint-00000000000000000001.checkpoint";
 
 /// The engine that made the seeds, and that opens what becomes of them.
 pub fn builder() -> EngineBuilder {

@@ -50,7 +50,9 @@ fn bound_sweeps(payload: &mut [u8]) {
 pub fn seal_checkpoint(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().max(CHECKPOINT_HEADER_BYTES), 0);
     bytes[..8].copy_from_slice(b"seguechk");
-    bytes[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    // Both formats that are read.
+    let format = 1 + u32::from(bytes[8] & 1);
+    bytes[8..12].copy_from_slice(&format.to_le_bytes());
     let mut sum = crc32c(&bytes[..20]);
     bytes[20..24].copy_from_slice(&sum.to_le_bytes());
     let mut offset = CHECKPOINT_HEADER_BYTES;
