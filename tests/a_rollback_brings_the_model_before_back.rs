@@ -58,7 +58,7 @@ fn lists(view: &View) -> Vec<Vec<(ItemId, f32)>> {
         let list = view.user(user).recommend().allow_known().limit(100).run().expect("always an answer");
         let mut scores: Vec<(ItemId, f32)> =
             list.iter().map(|pick| (pick.item.clone(), pick.score)).collect();
-        scores.sort_by(|(a, _), (b, _)| a.to_string().cmp(&b.to_string()));
+        scores.sort_by_key(|(item, _)| item.to_string());
         scores
     };
     CALM.map(list).collect()
@@ -94,7 +94,8 @@ fn what_was_learned_since_is_not_lost() {
     // And goes on: an item nobody knew is folded in.
     learn(&mut engine, BUSY.map(|user| Event::listen(user, "new")));
     engine.fold_items();
-    assert!(engine.reader().view().similar("new").run().expect("it has a vector").len() > 0);
+    let similar = engine.reader().view().similar("new").run().expect("it has a vector");
+    assert!(!similar.is_empty());
     engine.sweep().expect("what comes back is trained on");
 }
 

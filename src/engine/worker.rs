@@ -228,7 +228,7 @@ impl Worker {
                     match self.calls.back_mut() {
                         Some(Call::Sweep(waiting)) => waiting.push(done),
                         Some(Call::Adopt(..) | Call::Rollback(_)) | None => {
-                            self.calls.push_back(Call::Sweep(vec![done]))
+                            self.calls.push_back(Call::Sweep(vec![done]));
                         }
                     }
                 }

@@ -130,10 +130,10 @@ impl Walk {
         let Some(Reading { bytes, offset, salt, .. }) = &self.reading else { return false };
         let (mut offset, mut expected) = (*offset, self.expected);
         while let Ok((record, end)) = record_at(bytes, offset, *salt, expected) {
-            match record {
-                Record::Time(_) => (offset, expected) = (end, expected + 1),
-                other => return matches!(other, Record::Event(_)),
+            if !matches!(record, Record::Time(_)) {
+                return matches!(record, Record::Event(_));
             }
+            (offset, expected) = (end, expected + 1);
         }
         false
     }
