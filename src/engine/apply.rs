@@ -1,4 +1,4 @@
-//! Events into histories.
+//! Events, accepted or refused, and noted.
 
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub(super) struct Accepted {
 }
 
 impl Writer {
-    /// Learns one event into a draft. Its effect is published by the next [`publish`](Self::publish).
+    /// Notes one event, which the next [`publish`](Self::publish) writes into the history of its user.
     pub(super) fn apply(&mut self, interaction: &Interaction, rows: RowsAtSending, solve: Solve) -> Outcome {
         self.apply_step(interaction, rows, solve, None)
     }

@@ -49,7 +49,7 @@ struct Noted {
     next: u32,
 }
 
-/// The users being written, in order of first change, so that publication has one order everywhere.
+/// The users being written, in order of first change.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     users: Vec<Draft>,
@@ -142,7 +142,7 @@ impl Drafts {
         self.users.len()
     }
 
-    /// How many events were noted and not written.
+    /// How many events were noted since the last publication.
     pub(super) fn n_noted(&self) -> usize {
         self.events.0.len()
     }

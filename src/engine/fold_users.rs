@@ -1,4 +1,4 @@
-//! Histories into published vectors.
+//! What was noted of users into what is published of them.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -153,12 +153,12 @@ impl Writer {
         self.note_bytes(old.as_deref().map(StateBytes::of).unwrap_or_default(), is);
         if let Some(gramians) = &mut self.gramians {
             let zeros = AlignedVec::zeros(self.generation.items.load().rows.stride());
-            let vector_of = |state: &Option<Arc<UserState>>| match state {
-                Some(state) => self.generation.vector_at_hand(user, state).unwrap_or(&zeros).to_vec(),
-                // They are not in any sum: they had not come yet, or were forgotten.
-                None => zeros.to_vec(),
+            // Without a state they are not in any sum: they had not come yet, or were forgotten.
+            let at_hand = |state: Option<&Arc<UserState>>| {
+                Some(AlignedVec::from(self.generation.vector_at_hand(user, state?)?))
             };
-            gramians.users_changed(&[user], &vector_of(&old), &vector_of(&state));
+            let (had, has) = (at_hand(old.as_ref()), at_hand(state.as_ref()));
+            gramians.users_changed(&[user], &had.unwrap_or_else(|| zeros.clone()), &has.unwrap_or(zeros));
         }
     }
 }

@@ -37,8 +37,9 @@ use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
 ///
-/// Its parts stand in files of their own: `apply` (events into histories), `change` (forgetting and the like),
-/// `fold_users` (histories into published vectors), `fold_items` (due items), `sweep` (freeze and acceptance),
+/// Its parts stand in files of their own: `apply` (events accepted and noted), `drafts` (what was noted), `change`
+/// (forgetting and the like), `fold_users` (what was noted into what is published), `scribe` (the same of some users, on any
+/// thread), `fold_items` (due items), `sweep` (freeze and acceptance), `adopt` and `rollback` (models that come otherwise),
 /// `log` (the way to the journal), `replay` (the way back).
 ///
 /// INVARIANT: whatever changes here that a later answer depends on is a pure function of what was logged. A

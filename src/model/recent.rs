@@ -139,11 +139,7 @@ impl Recent {
     /// Adds the newest event. The oldest beyond `ring_limit` is forgotten, or moved to the standing ones,
     /// of which the oldest beyond `standing_limit` is forgotten.
     pub(super) fn push(&mut self, event: RawEvent, ring_limit: usize, standing_limit: usize) {
-        if self.ring.len() == self.ring.capacity() {
-            // Not what `push_back` does, which doubles.
-            self.ring.reserve_exact(self.ring.len() / 4 + SPARE_EVENTS);
-        }
-        self.ring.push_back(event);
+        push(&mut self.ring, event);
         self.forget_beyond(ring_limit, standing_limit);
     }
 
@@ -166,15 +162,17 @@ impl Recent {
 
     /// Gives memory back before the events are published, if much is left over.
     pub(super) fn shrink(&mut self) {
-        if self.ring.capacity() > self.ring.len() + self.ring.len() / 2 + 2 * SPARE_EVENTS {
-            self.ring.shrink_to(self.ring.len() + SPARE_EVENTS);
+        for events in [&mut self.ring, &mut self.standing] {
+            if events.capacity() > events.len() + events.len() / 2 + 2 * SPARE_EVENTS {
+                events.shrink_to(events.len() + SPARE_EVENTS);
+            }
         }
     }
 
     fn forget_beyond(&mut self, ring_limit: usize, standing_limit: usize) {
         while self.ring.len() > ring_limit {
             if let Some(oldest) = self.ring.pop_front().filter(|oldest| oldest.is_statement) {
-                self.standing.push_back(oldest);
+                push(&mut self.standing, oldest);
             }
         }
         while self.standing.len() > standing_limit {
@@ -226,4 +224,12 @@ impl Recent {
     pub(crate) fn from_parts(ring: Vec<RawEvent>, standing: Vec<RawEvent>) -> Self {
         Self { ring: ring.into(), standing: standing.into() }
     }
+}
+
+/// Adds an event behind the others. Not what `push_back` does, which doubles the memory.
+fn push(events: &mut VecDeque<RawEvent>, event: RawEvent) {
+    if events.len() == events.capacity() {
+        events.reserve_exact(events.len() / 4 + SPARE_EVENTS);
+    }
+    events.push_back(event);
 }

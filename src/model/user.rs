@@ -1,4 +1,4 @@
-//! All that is known of one user, published as a whole.
+//! All that is known of one user.
 
 use super::history::{Fact, History};
 use super::recent::{ActionCode, RawEvent, Recent};

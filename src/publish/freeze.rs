@@ -33,8 +33,8 @@ impl<T: Sequenced> Freeze<T> {
         self.at
     }
 
-    /// Puts `value` into `slot`, which is number `index`, or empties it, and gives the old one back. Only the
-    /// writer calls this.
+    /// Puts `value` into `slot`, which is number `index`, or empties it, and gives the old one back. For a
+    /// slot that no other thread changes meanwhile.
     #[must_use = "the old value is freed here if nobody takes it"]
     pub(crate) fn replace(
         &self,
