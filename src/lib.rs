@@ -128,6 +128,8 @@ pub use engine::{
     journaled_events,
 };
 #[cfg(feature = "reload")]
+pub use engine::{ListChange, ListFileError};
+#[cfg(feature = "reload")]
 pub use engine::{ReloadError, SettingsFile, SettingsFileError};
 pub use guard::{Incident, LatencySummary, PluginStats};
 pub use ingest::{

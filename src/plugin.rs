@@ -50,6 +50,8 @@
 
 #[cfg(all(feature = "npz", feature = "reload"))]
 pub use crate::engine::ModelFileError;
+#[cfg(feature = "reload")]
+pub use crate::engine::{ListChange, ListFileError};
 pub use crate::engine::{LookAway, Notice, Observer, SettingChange};
 #[cfg(feature = "reload")]
 pub use crate::engine::{ReloadError, SettingsFileError};

@@ -6,7 +6,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use segue::{
     AlsParams, Durability, EngineBuilder, ManualClock, ManualEngine, MemoryStorage, NeverSweep, Timestamp,
 };
@@ -27,7 +29,15 @@ pub const CHECKPOINT: &str = "checkpoint-00000000000000000001.checkpoint";
 pub fn builder() -> EngineBuilder {
     let als = AlsParams::builder().n_factors(3).build().expect("usable settings");
     let clock = ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000));
-    ManualEngine::builder().als(als).sweep_policy(NeverSweep).clock(clock).threads(1).sweeps(2, 1)
+    ManualEngine::builder().als(als).sweep_policy(NeverSweep).clock(clock).shared_pool(pool()).sweeps(2, 1)
+}
+
+/// One for all engines: making one takes longer than most of what is fuzzed, and threads that are just ending look like leaks.
+fn pool() -> Arc<ThreadPool> {
+    static POOL: LazyLock<Arc<ThreadPool>> = LazyLock::new(|| {
+        Arc::new(ThreadPoolBuilder::new().num_threads(1).build().expect("the system gives a thread"))
+    });
+    Arc::clone(&POOL)
 }
 
 /// An engine of `builder` on `storage`.

@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::builder::EngineBuilder;
 #[cfg(feature = "reload")]
+use super::list_file::ListFileError;
+#[cfg(feature = "reload")]
 use super::settings::ReloadError;
 use crate::storage::{StorageFailure, StoreError};
 use crate::types::{MAX_ID_BYTES, Timestamp};
@@ -77,6 +79,15 @@ pub enum BuildError {
         path: PathBuf,
         /// What is wrong with it.
         source: ReloadError,
+    },
+    /// A list file cannot be used as it is.
+    #[cfg(feature = "reload")]
+    #[error("the list file {} is refused", path.display())]
+    ListFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ListFileError,
     },
     /// The pool could not be started.
     #[error("the pool could not be started")]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rayon::ThreadPool;
 
 use super::build_error::BuildError;
+#[cfg(feature = "reload")]
+use super::files::Files;
 use super::handle::Engine;
 use super::manual::ManualEngine;
 use super::meters::Watches;
@@ -77,9 +79,7 @@ pub struct EngineBuilder {
     gate: WatchedGate,
     observer: WatchedObserver,
     #[cfg(feature = "reload")]
-    settings_file: Option<PathBuf>,
-    #[cfg(all(feature = "npz", feature = "reload"))]
-    pub(super) model_file: Option<PathBuf>,
+    pub(super) files: Files,
     queries: QueryPolicies,
     sources: Vec<Box<dyn EventSource>>,
     watches: Watches,
@@ -111,9 +111,7 @@ impl Default for EngineBuilder {
             gate: WatchedGate::default(),
             observer: WatchedObserver::default(),
             #[cfg(feature = "reload")]
-            settings_file: None,
-            #[cfg(all(feature = "npz", feature = "reload"))]
-            model_file: None,
+            files: Files::default(),
             queries: QueryPolicies::watched_by(watches.queries.clone()),
             watches,
             sources: Vec::new(),
@@ -208,17 +206,6 @@ impl EngineBuilder {
     #[must_use]
     pub fn observe_with(self, observe: impl Fn(&Notice<'_>) + Send + Sync + 'static) -> Self {
         self.observer(ObserveWith(observe))
-    }
-
-    /// A file in TOML whose settings go before those given here, as long as it has them: see `docs::settings`. The engine
-    /// has a thread that watches its directory, reads the file once it has been left alone for 50 ms, and goes on with
-    /// what it says, all in one step; a file with anything wrong in it changes nothing, and the
-    /// [observer](Self::observer) is told the line. It need not be there yet. A [`ManualEngine`] reads it when it is
-    /// opened and not again.
-    #[cfg(feature = "reload")]
-    #[must_use]
-    pub fn settings_file(self, path: impl Into<PathBuf>) -> Self {
-        Self { settings_file: Some(path.into()), ..self }
     }
 
     /// What lists may hold: a [`Filter`] for every request. Several all have to let an item pass. Default none.
@@ -428,31 +415,14 @@ impl EngineBuilder {
             return Err(BuildError::QueueCapacity { got: capacity });
         }
         #[cfg(feature = "reload")]
-        let settings_file = self.settings_file.take();
-        #[cfg(all(feature = "npz", feature = "reload"))]
-        let model_file = self.model_file.take();
-        #[cfg_attr(not(feature = "reload"), expect(unused_mut, reason = "it is if there is a settings file"))]
-        let mut writer = self.writer(SyncOn::OwnThread)?;
-        #[cfg(feature = "reload")]
-        let base = writer.live_settings();
-        #[cfg(feature = "reload")]
-        if let Some(path) = &settings_file {
-            writer.retune_by_file(path)?;
+        {
+            let files = std::mem::take(&mut self.files);
+            let mut writer = self.writer(SyncOn::OwnThread)?;
+            let files = files.read(&mut writer)?;
+            Engine::start(writer, admission, capacity, sources)?.watching(files)
         }
-        #[cfg(all(feature = "npz", feature = "reload"))]
-        let since = writer.model_since();
-        let engine = Engine::start(writer, admission, capacity, sources)?;
-        #[cfg(feature = "reload")]
-        let engine = match settings_file {
-            Some(path) => engine.watching_settings(path, base)?,
-            None => engine,
-        };
-        #[cfg(all(feature = "npz", feature = "reload"))]
-        let engine = match model_file {
-            Some(path) => engine.watching_model(path, since)?,
-            None => engine,
-        };
-        Ok(engine)
+        #[cfg(not(feature = "reload"))]
+        Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
     }
 
     /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
@@ -464,11 +434,13 @@ impl EngineBuilder {
         let sources = self.take_sources()?;
         let admission = self.admission();
         #[cfg(feature = "reload")]
-        if let Some(path) = self.settings_file.take() {
+        {
+            let files = std::mem::take(&mut self.files);
             let mut writer = self.writer(SyncOn::CallingThread)?;
-            writer.retune_by_file(&path)?;
-            return Ok(ManualEngine::new(writer, admission, sources));
+            files.read(&mut writer)?;
+            Ok(ManualEngine::new(writer, admission, sources))
         }
+        #[cfg(not(feature = "reload"))]
         Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission, sources))
     }
 

@@ -15,17 +15,15 @@ use thiserror::Error;
 use super::build_error::BuildError;
 use super::builder::EngineBuilder;
 use super::change::HostChange;
+#[cfg(feature = "reload")]
+use super::files::{FileWatches, FilesRead, Watching};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
-#[cfg(all(feature = "npz", feature = "reload"))]
-use super::model_file::{Adopter, ModelWatch};
 #[cfg(feature = "reload")]
 use super::observer::WatchedObserver;
 use super::queue::{self, BulkOutcomes, CheckpointCall, EventSender, Queued};
 use super::session::{PrivateSession, SessionMaker};
 use super::settings::LiveSettings;
-#[cfg(feature = "reload")]
-use super::settings::{Retuner, SettingsWatch};
 use super::sources::{NamedSource, SourceThreads};
 use super::worker::Worker;
 use super::writer::Writer;
@@ -38,8 +36,6 @@ use crate::publish::{Published, Waited, Watermark};
 use crate::query::Reader;
 use crate::storage::{DirStorage, Storage, StorageFailure};
 use crate::training::{SweepReport, TrainingError};
-#[cfg(all(feature = "npz", feature = "reload"))]
-use crate::types::Timestamp;
 use crate::types::{Event, EventSeq, ItemId, MAX_ID_BYTES, UserId};
 
 /// A running recommender.
@@ -75,9 +71,7 @@ pub struct Engine {
     observer: Arc<WatchedObserver>,
     /// Ends after the writer, which it may be waiting for.
     #[cfg(feature = "reload")]
-    settings_watch: Option<SettingsWatch>,
-    #[cfg(all(feature = "npz", feature = "reload"))]
-    model_watch: Option<ModelWatch>,
+    file_watches: FileWatches,
     sources: SourceThreads,
 }
 
@@ -299,9 +293,7 @@ impl Engine {
             #[cfg(feature = "reload")]
             observer,
             #[cfg(feature = "reload")]
-            settings_watch: None,
-            #[cfg(all(feature = "npz", feature = "reload"))]
-            model_watch: None,
+            file_watches: FileWatches::default(),
             sources: SourceThreads::default(),
         };
         engine.start_sources(sources).map_err(BuildError::Thread)?;
@@ -317,28 +309,14 @@ impl Engine {
         Ok(())
     }
 
-    /// With a thread that watches the settings file; what is not in it is as in `base`.
+    /// With threads that watch these files.
     #[cfg(feature = "reload")]
-    pub(super) fn watching_settings(mut self, path: PathBuf, base: LiveSettings) -> Result<Self, BuildError> {
-        let retuner = Retuner {
+    pub(super) fn watching(mut self, files: FilesRead) -> Result<Self, BuildError> {
+        self.file_watches = files.watch(Watching {
             sender: self.sender.clone(),
-            in_force: Arc::clone(&self.settings),
-            base,
+            settings: Arc::clone(&self.settings),
             observer: Arc::clone(&self.observer),
-        };
-        self.settings_watch = Some(SettingsWatch::begin(path, retuner)?);
-        Ok(self)
-    }
-
-    /// With a thread that adopts what is in the model file; `since` is when the input of the model in use was frozen.
-    #[cfg(all(feature = "npz", feature = "reload"))]
-    pub(super) fn watching_model(
-        mut self,
-        path: PathBuf,
-        since: Option<Timestamp>,
-    ) -> Result<Self, BuildError> {
-        let (sender, observer) = (self.sender.clone(), Arc::clone(&self.observer));
-        self.model_watch = Some(ModelWatch::begin(Adopter { path, sender, observer, since })?);
+        })?;
         Ok(self)
     }
 

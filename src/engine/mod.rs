@@ -11,12 +11,16 @@ mod change;
 mod checkpoints;
 mod crew;
 mod drafts;
+#[cfg(feature = "reload")]
+mod files;
 mod fold_items;
 mod fold_users;
 mod gramians;
 mod handle;
 mod import;
 mod journaled;
+#[cfg(feature = "reload")]
+mod list_file;
 mod log;
 mod manual;
 mod memory;
@@ -49,6 +53,8 @@ pub use handle::{
 };
 pub use import::ImportReport;
 pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
+#[cfg(feature = "reload")]
+pub use list_file::{ListChange, ListFileError};
 pub use manual::ManualEngine;
 pub use meters::{Degradation, Health, MemoryStats, StageLatencies, Stats, SweepProgress};
 #[cfg(all(feature = "npz", feature = "reload"))]

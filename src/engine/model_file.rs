@@ -66,7 +66,7 @@ impl EngineBuilder {
     /// archive was last changed. A [`ManualEngine`](crate::ManualEngine) does not look at them.
     #[must_use]
     pub fn model_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.model_file = Some(path.into());
+        self.files.model = Some(path.into());
         self
     }
 }

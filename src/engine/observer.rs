@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "reload")]
+use super::list_file::{ListChange, ListFileError};
 #[cfg(all(feature = "npz", feature = "reload"))]
 use super::model_file::ModelFileError;
 #[cfg(feature = "reload")]
@@ -52,6 +54,22 @@ pub enum Notice<'a> {
         file: &'a Path,
         /// What is wrong with it, and where.
         error: &'a ReloadError,
+    },
+    /// A list file was read and is whole; this change is about to be made.
+    #[cfg(feature = "reload")]
+    ListRead {
+        /// The file.
+        file: &'a Path,
+        /// How much is going to change.
+        change: ListChange,
+    },
+    /// A list file was refused; nothing has changed.
+    #[cfg(feature = "reload")]
+    ListRefused {
+        /// The file.
+        file: &'a Path,
+        /// What is wrong with it, and where.
+        error: &'a ListFileError,
     },
     /// A model file was read and is whole; it is about to be adopted. [`Published`](Self::Published) tells of that.
     #[cfg(all(feature = "npz", feature = "reload"))]

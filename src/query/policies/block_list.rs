@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "reload")]
+use foldhash::HashSet;
+
 use super::super::filter::{Filter, ItemFilter, OnPanic};
 use super::super::request::{Candidate, Request};
 use super::live_set::{KeyOf, LiveSet};
@@ -80,6 +83,12 @@ impl BlockList {
     /// How many there are on it.
     pub fn len(&self) -> usize {
         self.set.load().len()
+    }
+
+    /// What is on it now.
+    #[cfg(feature = "reload")]
+    pub(crate) fn keys(&self) -> Arc<HashSet<ItemId>> {
+        self.set.load()
     }
 
     /// Whether nothing is blocked.
@@ -169,6 +178,12 @@ impl AllowList {
     /// How many there are on it.
     pub fn len(&self) -> usize {
         self.set.load().len()
+    }
+
+    /// What is on it now.
+    #[cfg(feature = "reload")]
+    pub(crate) fn keys(&self) -> Arc<HashSet<ItemId>> {
+        self.set.load()
     }
 
     /// Whether nothing is allowed.

@@ -1,0 +1,143 @@
+//! Block lists, allow lists and catalogues come from files: whole or not at all, and whoever watches is told.
+
+mod common;
+
+use std::fs;
+use std::sync::mpsc::{Receiver, channel};
+
+use common::temp::TempDir;
+use common::{PATIENCE, small};
+use segue::plugin::{AllowList, BlockList, Flags};
+use segue::{BuildError, Catalogue, Engine, EngineBuilder, Event, ListFileError, Notice};
+
+/// What an observer was told of list files: what has changed, or what is wrong.
+type Told = Receiver<Result<(usize, usize, usize), ListFileError>>;
+
+fn open(builder: EngineBuilder) -> (Engine, Told) {
+    let (tell, told) = channel();
+    let builder = builder.observe_with(move |notice| {
+        let what = if let Notice::ListRead { change, .. } = notice {
+            Ok((change.added, change.removed, change.changed))
+        } else if let Notice::ListRefused { error, .. } = notice {
+            Err((*error).clone())
+        } else {
+            return;
+        };
+        // A test that has ended listens no more.
+        let _ = tell.send(what);
+    });
+    let engine = builder.open().expect("usable settings");
+    let plays = ["air", "muse", "björk", "007"].map(|artist| Event::listen("ana", artist));
+    engine.import(plays).expect("running");
+    (engine, told)
+}
+
+fn popular(engine: &Engine) -> Vec<String> {
+    let list = engine.reader().view().popular().run().expect("always an answer");
+    let mut artists: Vec<String> = list.ids().map(ToString::to_string).collect();
+    artists.sort();
+    artists
+}
+
+#[test]
+fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
+    let dir = TempDir::new();
+    let file = dir.path().join("delisted.txt");
+    fs::write(&file, "# delisted\nmuse\n\n").expect("it can be written");
+    let list = BlockList::new();
+    list.block("air");
+    let (engine, told) = open(small().filter(list.clone()).block_list_file(&file, &list));
+    assert_eq!(popular(&engine), ["7", "air", "björk"], "read before anybody can ask");
+
+    fs::write(&file, "björk\r\n007\r\nnever heard of").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((3, 1, 0))));
+    // The notice comes before the change.
+    let is_changed = || list.contains("björk");
+    while !is_changed() {
+        std::thread::yield_now();
+    }
+    assert_eq!(popular(&engine), ["air", "muse"]);
+
+    for (bytes, line) in
+        [(b"air\n\xff\n".to_vec(), 2), (["air\nmuse\n", &"x".repeat(257)].concat().into(), 3)]
+    {
+        fs::write(&file, bytes).expect("it can be written");
+        match told.recv_timeout(PATIENCE) {
+            Ok(Err(ListFileError::Line { line: at, .. })) => assert_eq!(at, line),
+            other => panic!("line {line} is wrong, not {other:?}"),
+        }
+        assert_eq!(popular(&engine), ["air", "muse"]);
+    }
+    fs::remove_file(&file).expect("it is there");
+    fs::write(&file, "").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((0, 3, 0))));
+    drop(engine);
+    assert!(list.is_empty());
+}
+
+#[test]
+fn an_allow_list_too() {
+    let dir = TempDir::new();
+    let file = dir.path().join("licensed.txt");
+    let list = AllowList::new();
+    let (engine, told) = open(small().filter(list.clone()).allow_list_file(&file, &list));
+    assert!(popular(&engine).is_empty());
+    fs::write(&file, "air\nmuse\n").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((2, 0, 0))));
+    while !list.contains("air") {
+        std::thread::yield_now();
+    }
+    assert_eq!(popular(&engine), ["air", "muse"]);
+}
+
+#[test]
+fn a_catalogue_has_names_and_tags_with_weights() {
+    let dir = TempDir::new();
+    let file = dir.path().join("catalogue.tsv");
+    fs::write(&file, "air\tAir\tchill\tfrench=0.5\nmuse\tMuse\texplicit\n").expect("it can be written");
+    let flags = Flags::new(Catalogue::new());
+    let (engine, told) = open(small().filter(flags.without("explicit")).catalogue_file(&file, &flags));
+    assert_eq!(popular(&engine), ["7", "air", "björk"]);
+    let catalogue = flags.catalogue();
+    let air = catalogue.get(&"air".into()).expect("it is in the file");
+    let tags: Vec<_> = air.tags.iter().map(|tag| (tag.name(), tag.weight())).collect();
+    assert_eq!((&*air.name, tags), ("Air", vec![("chill", 1.0), ("french", 0.5)]));
+
+    for (text, wrong) in [
+        ("air\tAir\nmuse\n", (2, "there is no name")),
+        ("air\tAir\nair\tAir again\n", (2, "the item is there already")),
+        ("air\tAir\tchill=0\n", (1, "the weight of tag")),
+        ("air\tAir\t=1\n", (1, "a tag has no name")),
+    ] {
+        fs::write(&file, text).expect("it can be written");
+        match told.recv_timeout(PATIENCE) {
+            Ok(Err(ListFileError::Line { line, what })) => {
+                assert!(line == wrong.0 && what.contains(wrong.1), "{line}: {what}");
+            }
+            other => panic!("{wrong:?}, not {other:?}"),
+        }
+    }
+    fs::write(&file, "air\tAir\tchill\tfrench=0.25\nbjörk\tBjörk\texplicit\n").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((1, 1, 1))));
+    while flags.catalogue().get(&"björk".into()).is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(popular(&engine), ["7", "air", "muse"]);
+}
+
+#[test]
+fn what_is_wrong_at_the_opening_is_refused_there() {
+    let dir = TempDir::new();
+    let file = dir.path().join("delisted.txt");
+    fs::write(&file, [b'a', b'\n', 0xff]).expect("it can be written");
+    let list = BlockList::new();
+    let builder = || small().block_list_file(&file, &list);
+    for refused in [builder().open().map(drop), builder().open_manual().map(drop)] {
+        match refused {
+            Err(BuildError::ListFile { path, source: ListFileError::Line { line: 2, .. } }) => {
+                assert_eq!(path, file);
+            }
+            other => panic!("line 2 is wrong, not {other:?}"),
+        }
+    }
+}
