@@ -44,6 +44,11 @@ pub(crate) fn read(
     let shared = new_shared(&sections, &head, limits)?;
     let records = read_items(&mut sections, &shared, &head)?;
     let model = sections.one(Tag::Model, |payload| ModelParts::take(payload, &head))?;
+    let may_be_foreign = sections.format() != FORMAT_WITHOUT_SKIPS;
+    sections.ensure(
+        may_be_foreign || !model.is_foreign(),
+        "a model from elsewhere, of which its format knows nothing",
+    )?;
     let items = model.read_item_rows(&mut sections)?;
     let running = model.read_gramians(&mut sections)?;
     let items_to_fold = read_queue(&mut sections, items.n_items())?;

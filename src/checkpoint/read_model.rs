@@ -69,6 +69,11 @@ impl ModelParts {
         self.users.is_some()
     }
 
+    /// Whether the users' rows are those of a model from elsewhere.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.users.as_ref().is_some_and(|users| users.rows_of == RowsOf::Foreigners)
+    }
+
     pub(super) fn read_item_rows(&self, sections: &mut SectionReader) -> Result<ItemSide, StoreError> {
         let n_factors = self.n_factors;
         let mut rows = ItemRows::empty(n_factors);

@@ -249,3 +249,63 @@ fn settings_out_of_range_are_refused() {
         assert_eq!(take_record(&good(64, half_life)), Err(DecodeError::Invalid("a half-life")));
     }
 }
+
+/// One record of each kind, with its bytes. If this fails, journals that were written before can no longer be read, or no longer
+/// mean the same: raise the version.
+#[test]
+fn each_kind_has_the_bytes_it_always_had() {
+    let at = Timestamp::from_unix_ms(1);
+    let event = |event: Event, signal| Record::Event(EventRecord { event, at, signal, solve: Solve::Now });
+    let context = Context::new()
+        .utc_offset(UtcOffset::from_minutes(-90).expect("within a day"))
+        .activity("run")
+        .device("ear")
+        .session("s");
+    let full = Event::custom("ana", 300_u64, "queued").at(at).fraction(0.5).context(context).key("k");
+    let signal = Signal::new(-0.5, 2.0).expect("in range");
+    let als = AlsParams::builder().n_factors(3).seed(7).build().expect("in range");
+    let settings = LearningSettings {
+        als,
+        weighing: Weighing { decay: Decay::new(Some(Duration::from_millis(5))), saturation: Saturation::Log },
+        max_history: 4_096,
+        recent_events: 64,
+        dedupe_window: 0,
+    };
+    let rows = ForeignPart { from: 0, n_factors: 2, ids: vec![ItemId::from("a")], values: vec![1.0, -2.0] };
+    let users = ForeignPart { from: 1, n_factors: 1, ids: vec![UserId::from(5)], values: vec![0.5] };
+    for (record, expected) in [
+        (
+            event(Event::listen("ana", 3), Some(Signal::positive(1.0).expect("in range"))),
+            "010a0004616e610003020000803f",
+        ),
+        (
+            event(full, Some(signal)),
+            "015f050671756575656404616e6100ac02020000003f000000bf000000401fb3010372756e036561720173026b",
+        ),
+        (event(Event::undo(Event::like(1, "b")), None), "0108820001026202"),
+        (Record::AddItems(vec!["a".into(), 200_u64.into()]), "0202026100c801"),
+        (Record::ForgetUser("ana".into()), "0304616e61"),
+        (Record::ForgetItem(7.into()), "040007"),
+        (Record::MergeUsers { from: "a".into(), into: "b".into() }, "0502610262"),
+        (Record::SourceOffset { source: "feed".to_owned(), offset: 300 }, "060466656564ac02"),
+        (
+            Record::Settings(settings),
+            "0703a69b443bcdcc4c3e0000803f07000000000000000100000000000014400180204000",
+        ),
+        (Record::Time(Timestamp::from_unix_ms(-1)), "0801"),
+        (Record::ItemBatch, "09"),
+        (Record::ItemPart, "0a"),
+        (Record::Freeze { as_of: at, at, n_sweeps: 2 }, "0b020202"),
+        (Record::Published { generation: GenerationId::from_raw(1) }, "0c01"),
+        (Record::NotPublished { reason: "why".to_owned() }, "0d03776879"),
+        (Record::Settled, "0e"),
+        (Record::Synced { through: 128 }, "0f8001"),
+        (Record::SourceStep { source: "feed".to_owned(), offset: 1 }, "10046665656401"),
+        (Record::ForeignItems(rows), "1100020102610000803f000000c0"),
+        (Record::ForeignUsers(users), "1201010100050000003f"),
+    ] {
+        let hex: Vec<String> = encoded(&record).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex.concat(), expected, "{record:?}");
+        assert_eq!(take_record(&encoded(&record)).expect("its own"), record);
+    }
+}
