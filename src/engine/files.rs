@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use super::build_error::BuildError;
 use super::builder::EngineBuilder;
-use super::list_file::{ListFile, ListWatch};
+use super::list_file::ListFile;
 #[cfg(feature = "npz")]
 use super::model_file::{Adopter, ModelWatch};
 use super::observer::WatchedObserver;
 use super::queue::EventSender;
-use super::settings::{LiveSettings, Retuner, SettingsWatch};
+use super::settings::{LiveSettings, Retuner};
 use super::writer::Writer;
 use crate::publish::Published;
 #[cfg(feature = "npz")]
 use crate::types::Timestamp;
+use crate::watch::FollowedFile;
 
 /// Those that a host has named.
 #[derive(Debug, Default)]
@@ -47,8 +48,8 @@ pub(super) struct Watching {
 /// The threads that watch files; they end when it is dropped.
 #[derive(Debug, Default)]
 pub(super) struct FileWatches {
-    _settings: Option<SettingsWatch>,
-    _lists: Vec<ListWatch>,
+    _settings: Option<FollowedFile>,
+    _lists: Vec<FollowedFile>,
     #[cfg(feature = "npz")]
     _model: Option<ModelWatch>,
 }
@@ -95,11 +96,9 @@ impl FilesRead {
         };
         #[cfg(feature = "npz")]
         let model = files.model.map(adopter).transpose()?;
-        let lists = files.lists.into_iter().map(|file| ListWatch::begin(file, Arc::clone(&observer)));
+        let lists = files.lists.into_iter().map(|file| file.follow(Arc::clone(&observer)));
         let lists = lists.collect::<Result<_, _>>()?;
-        let settings = files
-            .settings
-            .map(|path| SettingsWatch::begin(path, Retuner { sender, in_force, base, observer }));
+        let settings = files.settings.map(|path| Retuner { sender, in_force, base, observer }.follow(path));
         Ok(FileWatches {
             _settings: settings.transpose()?,
             _lists: lists,

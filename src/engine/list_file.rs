@@ -1,14 +1,10 @@
 //! Block lists, allow lists and catalogues from files that are watched while the engine runs.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, select};
 use foldhash::HashSet;
 use thiserror::Error;
 
@@ -18,10 +14,7 @@ use super::observer::{Notice, WatchedObserver};
 use crate::ingest::check_item;
 use crate::query::{AllowList, BlockList, Flags};
 use crate::types::{Catalogue, CatalogueEntry, ItemId, Tag};
-use crate::watch::{FileWatch, WatchError};
-
-/// A file is read once it has been left alone for so long: whoever writes it may not be done.
-const QUIET: Duration = Duration::from_millis(50);
+use crate::watch::{FollowedFile, WatchError};
 
 /// Why a list file was refused; what it fills is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -120,6 +113,16 @@ impl ListFile {
             Err(error) => Err(ListFileError::Unreadable { message: error.to_string() }),
         };
         read().map_err(|source| BuildError::ListFile { path: self.path.clone(), source })
+    }
+
+    /// Obeys the file from here on, which has been read, until what comes back is dropped.
+    pub(super) fn follow(self, observer: Arc<WatchedObserver>) -> Result<FollowedFile, BuildError> {
+        let path = self.path.clone();
+        let begun = FollowedFile::begin(&path, "segue-list", move |contents| self.obey(contents, &observer));
+        begun.map_err(|error| {
+            let source = ListFileError::Unreadable { message: error.to_string() };
+            BuildError::ListFile { path, source }
+        })
     }
 
     /// Does as the file says, or tells why not.
@@ -236,45 +239,4 @@ fn entry(line: &str) -> Result<CatalogueEntry, String> {
         entry = entry.tag(Tag::new(name, weight).map_err(|error| error.to_string())?);
     }
     Ok(entry)
-}
-
-/// The thread that obeys a file, and what ends it.
-#[derive(Debug)]
-pub(super) struct ListWatch {
-    stop: Option<Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl ListWatch {
-    /// Watches the file from here on, which has been read.
-    pub(super) fn begin(file: ListFile, observer: Arc<WatchedObserver>) -> Result<Self, BuildError> {
-        let watch = FileWatch::begin(&file.path, QUIET).map_err(|error| {
-            let source = ListFileError::Unreadable { message: error.to_string() };
-            BuildError::ListFile { path: file.path.clone(), source }
-        })?;
-        let (stop, stopped) = bounded(0);
-        let run = move || {
-            loop {
-                select! {
-                    recv(stopped) -> _ => return,
-                    recv(watch.contents()) -> contents => match contents {
-                        Ok(contents) => file.obey(contents, &observer),
-                        Err(_) => return,
-                    },
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("segue-list".to_owned()).spawn(run);
-        Ok(Self { stop: Some(stop), thread: Some(thread.map_err(BuildError::Thread)?) })
-    }
-}
-
-impl Drop for ListWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It calls nothing of the host's but the observer, behind a fence.
-            let _ = thread.join();
-        }
-    }
 }

@@ -7,6 +7,8 @@ mod directory;
 #[cfg(feature = "reload")]
 mod file;
 #[cfg(feature = "reload")]
+mod follow;
+#[cfg(feature = "reload")]
 mod look;
 #[cfg(all(feature = "npz", feature = "reload"))]
 mod stamps;
@@ -14,6 +16,8 @@ mod stamps;
 #[cfg(feature = "spool")]
 pub(crate) use directory::DirectoryWatch;
 #[cfg(feature = "reload")]
-pub(crate) use file::{FileWatch, WatchError};
+pub(crate) use file::WatchError;
+#[cfg(feature = "reload")]
+pub(crate) use follow::FollowedFile;
 #[cfg(all(feature = "npz", feature = "reload"))]
 pub(crate) use stamps::{StampWatch, Stamps, stamps};

@@ -14,5 +14,5 @@ pub use live::{LiveSettings, SettingChange, SettingError};
 #[cfg(feature = "reload")]
 pub use reload::ReloadError;
 #[cfg(feature = "reload")]
-pub(super) use reload::{Retuner, SettingsWatch};
+pub(super) use reload::Retuner;
 pub use retune::RetuneError;

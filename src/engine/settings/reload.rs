@@ -1,14 +1,11 @@
 //! A settings file that is watched while the engine runs.
 
-use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, select};
+use crossbeam_channel::bounded;
 use thiserror::Error;
 
 use super::file::{SettingsFile, SettingsFileError};
@@ -19,10 +16,7 @@ use crate::engine::queue::{EventSender, Queued};
 use crate::engine::writer::Writer;
 use crate::engine::{BuildError, EngineError};
 use crate::publish::Published;
-use crate::watch::{FileWatch, WatchError};
-
-/// A file is read once it has been left alone for so long: whoever writes it may not be done.
-const QUIET: Duration = Duration::from_millis(50);
+use crate::watch::{FollowedFile, WatchError};
 
 /// Why a settings file was refused; nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -40,13 +34,6 @@ pub enum ReloadError {
     /// The engine takes no settings.
     #[error(transparent)]
     Retune(#[from] RetuneError),
-}
-
-/// The thread that obeys the file, and what ends it.
-#[derive(Debug)]
-pub(in crate::engine) struct SettingsWatch {
-    stop: Option<Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What the thread needs of the engine.
@@ -76,41 +63,17 @@ impl Writer {
     }
 }
 
-impl SettingsWatch {
-    /// Watches the file from here on, which has been read.
-    pub(in crate::engine) fn begin(path: PathBuf, retuner: Retuner) -> Result<Self, BuildError> {
-        let watch = FileWatch::begin(&path, QUIET).map_err(|error| {
-            let source = ReloadError::Unreadable { message: error.to_string() };
-            BuildError::SettingsFile { path: path.clone(), source }
-        })?;
-        let (stop, stopped) = bounded(0);
-        let run = move || {
-            loop {
-                select! {
-                    recv(stopped) -> _ => return,
-                    recv(watch.contents()) -> contents => match contents {
-                        Ok(contents) => retuner.obey(&path, contents),
-                        Err(_) => return,
-                    },
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("segue-settings".to_owned()).spawn(run);
-        Ok(Self { stop: Some(stop), thread: Some(thread.map_err(BuildError::Thread)?) })
-    }
-}
-
-impl Drop for SettingsWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It catches what plug-ins do, and has nothing else to panic about.
-            let _ = thread.join();
-        }
-    }
-}
-
 impl Retuner {
+    /// Obeys the file from here on, which has been read, until what comes back is dropped.
+    pub(in crate::engine) fn follow(self, path: PathBuf) -> Result<FollowedFile, BuildError> {
+        let file = path.clone();
+        let begun = FollowedFile::begin(&path, "segue-settings", move |contents| self.obey(&file, contents));
+        begun.map_err(|error| {
+            let source = ReloadError::Unreadable { message: error.to_string() };
+            BuildError::SettingsFile { path, source }
+        })
+    }
+
     /// Does as the file says, or tells why not.
     fn obey(&self, file: &Path, contents: Result<Arc<[u8]>, WatchError>) {
         let outcome = match contents {
