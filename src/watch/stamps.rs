@@ -12,7 +12,7 @@ use super::look::LookOut;
 /// Length and time of the last change of each file; `None` for one that is not there.
 pub(crate) type Stamps = Vec<Option<(u64, SystemTime)>>;
 
-/// Watches files of one directory until it is dropped, as a [`FileWatch`](super::FileWatch) does, without reading them.
+/// Watches files of one directory until it is dropped, as a [`FileWatch`](super::file::FileWatch) does, without reading them.
 #[derive(Debug)]
 pub(crate) struct StampWatch(LookOut<Stamps>);
 
