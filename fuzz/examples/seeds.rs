@@ -52,8 +52,33 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         put(&corpus, &["eval_read"], number, lines.as_bytes())?;
     }
+    put(&corpus, &["spool"], 0, SPOOL.as_bytes())?;
+    for (number, file) in [SETTINGS, CATALOGUE].iter().enumerate() {
+        put(&corpus, &["watched_files"], number, file.as_bytes())?;
+    }
     Ok(())
 }
+
+const SPOOL: &str = r#"{"user":"ana","item":"tricky","action":"listen","fraction":0.9}
+{"user":7,"item":300,"action":"skip","played_ms":4000,"at":"2023-11-14T22:13:20Z","key":"k"}
+{"user":"ben","item":"muse","action":{"custom":"queued"},"undo":true,"at":1700000000000,"context":{"utc_offset_minutes":-90,"activity":"run","device":"watch","session":"s"}}
+no event
+"#;
+
+const SETTINGS: &str = "[als]
+regularization = 0.01
+[limits]
+max_history = 100
+[sweeps]
+every_events = 5_000
+gramian_moved = 0.1
+[gate]
+t_limit = 2.5
+[weigher]
+skip_preference = -0.25
+";
+
+const CATALOGUE: &str = "# id, name, tags\nportishead\tPortishead\ttrip-hop\tdark=0.4\nmuse\tMuse\n";
 
 /// The lists of ids and `factors`, with a NUL between one and the next.
 fn with_lists(export: &Export<'_>, factors: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
