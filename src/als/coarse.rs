@@ -55,7 +55,7 @@ impl GatherRows for CoarseRows<'_> {
     fn gather<S: Simd>(&self, simd: S, j: usize, out: &mut [f32]) {
         let CoarseFactors { lines, scales, n_lines } = self.factors;
         let row = self.indices[j] as usize;
-        decode_row(simd, &lines[row * n_lines..(row + 1) * n_lines], scales[row], out);
+        decode_row(simd, &lines[row * n_lines..], scales[row], out);
     }
 
     #[expect(clippy::inline_always, reason = "an instruction or two between others")]

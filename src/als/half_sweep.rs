@@ -122,7 +122,8 @@ impl HalfSweep<'_> {
                     self.base.fold_in(self.path, &rows, pairs, prior, scratch, out);
                 }
             }
-            if !out.iter().all(|value| value.is_finite()) {
+            // All of them, as a loop that may end early is not vectorised.
+            if !out.iter().fold(true, |are, value| are & value.is_finite()) {
                 return Err(SweepError::NonFinite { side: self.side, row });
             }
         }

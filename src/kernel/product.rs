@@ -25,8 +25,7 @@ pub(crate) fn multiply_rows(
 fn multiply_rows_in<S: Simd>(simd: S, rows: &mut [f32], matrix: &[f32], stride: usize, scratch: &mut [f32]) {
     let source = &mut scratch[..PANEL * stride];
     for block in rows.chunks_mut(PANEL * stride) {
-        // The last block may be short: the missing rows are zeros and their products dropped.
-        source.fill(0.0);
+        // The last block may be short: the missing rows are whatever was there, and their products dropped.
         source[..block.len()].copy_from_slice(block);
         for at in (0..stride).step_by(LANES) {
             if has_wide_registers::<S>() {
@@ -51,11 +50,13 @@ fn multiply_tile<S: Simd, const N: usize>(
     at: usize,
     products: &mut [f32],
 ) {
+    let rows: [&[f32]; N] = std::array::from_fn(|i| &source[i * stride..][..stride]);
+    let matrix = &matrix[..stride * stride];
     let mut sums = [f32x16::splat(simd, 0.0); N];
-    for (l, matrix_row) in matrix.chunks_exact(stride).enumerate().take(stride) {
-        let right = load(simd, matrix_row, at);
-        for (sum, row) in sums.iter_mut().zip(source.chunks_exact(stride)) {
-            *sum = f32x16::splat(simd, row[l]).mul_add_precise(right, *sum);
+    for l in 0..stride {
+        let right = load(simd, matrix, l * stride + at);
+        for i in 0..N {
+            sums[i] = f32x16::splat(simd, rows[i][l]).mul_add_precise(right, sums[i]);
         }
     }
     for (product, sum) in products.chunks_exact_mut(stride).zip(sums) {

@@ -95,7 +95,9 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
         holds: None,
     };
 
-    (0..problem.pairs.len().min(AHEAD)).for_each(|j| problem.rows.prefetch(j));
+    for j in 0..problem.pairs.len().min(AHEAD) {
+        problem.rows.prefetch(j);
+    }
     fill_base_part(simd, problem, out, residual);
     let missing = |pair: &Pair, score: f32| pair.weighted_preference() - pair.confidence() * score;
     observed.add(simd, out, missing, residual);
