@@ -3,10 +3,12 @@
 
 mod common;
 
-use common::{random_events, small};
+use common::{PATIENCE, random_events, small};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use segue::import::{ForeignModel, ForeignSide};
 use segue::{
-    Durability, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine, MemoryStorage, Outcome,
-    SweepGate, TrainingError, UserId, View,
+    Durability, Engine, EngineBuilder, Event, Factors, GateFacts, GateRefusal, ItemId, Limits, ManualEngine,
+    MemoryStorage, Outcome, Refusal, SweepGate, SweepHandle, TrainingError, UserId, View,
 };
 
 /// Who does nothing after the first sweep, and who does.
@@ -148,4 +150,112 @@ fn a_running_engine_rolls_back_too() {
     }
     let report = engine.rollback().expect("running").wait().expect("there is one");
     assert_eq!(engine.stats().last_sweep.map(|last| last.generation), Some(report.generation));
+}
+
+/// A gate that waits in front of the third model, and lets everything pass.
+#[derive(Debug)]
+struct Turnstile {
+    arrived: Sender<()>,
+    go_on: Receiver<()>,
+}
+
+impl SweepGate for Turnstile {
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        if facts.before.get() == 2 {
+            // The test may be over.
+            let _ = self.arrived.send(());
+            let _ = self.go_on.recv();
+        }
+        Ok(())
+    }
+}
+
+/// An engine twice swept whose third sweep stands before its gate, the first lists, the sweep, and what lets it go on.
+fn amid_a_sweep() -> (Engine, Vec<Vec<(ItemId, f32)>>, SweepHandle, Sender<()>) {
+    let ((arrived, has_arrived), (go, go_on)) = (bounded(1), bounded(1));
+    let engine = small().sweep_gate(Turnstile { arrived, go_on }).open().expect("usable settings");
+    engine.import(random_events(1, 600, 30, 40)).expect("running");
+    engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
+    let first = lists(&engine.reader().view());
+    engine.import(more()).expect("running");
+    engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
+    let third = engine.sweep_now().expect("running");
+    has_arrived.recv().expect("it comes to the gate");
+    (engine, first, third, go)
+}
+
+/// Everything that was called for has reached the writer.
+fn catch_up(engine: &Engine) {
+    let receipt = engine.sender().send_tracked(Event::listen(25, 3)).expect("running");
+    assert!(matches!(receipt.wait(PATIENCE), Some(Outcome::Applied(_))));
+}
+
+#[test]
+fn what_is_being_trained_meanwhile_is_given_up() {
+    let (engine, first, third, go) = amid_a_sweep();
+    let later = engine.sweep_now().expect("running");
+    let (one, other) = (engine.rollback().expect("running"), engine.rollback().expect("running"));
+    catch_up(&engine);
+    go.send(()).expect("it waits");
+    assert_eq!(third.wait(), Err(TrainingError::Superseded));
+    assert_eq!(later.wait(), Err(TrainingError::Superseded));
+    let report = one.wait().expect("there is one");
+    assert_eq!(report.generation.get(), 3, "nothing came in between");
+    assert_eq!(other.wait(), Ok(report));
+    assert!(are_close(&lists(&engine.reader().view()), &first));
+}
+
+#[test]
+fn of_models_that_wait_to_be_taken_in_the_newest_is() {
+    let (engine, _, third, go) = amid_a_sweep();
+    let model = || {
+        let ids: Vec<ItemId> = (0..3_u64).map(ItemId::from).collect();
+        let items = ForeignSide { ids, factors: Factors::zeros(3, 8) };
+        ForeignModel::new(ForeignSide { ids: Vec::new(), factors: Factors::zeros(0, 8) }, items)
+    };
+    let older = engine.adopt(model().expect("well formed")).expect("running");
+    let between = engine.sweep_now().expect("running");
+    let newer = engine.adopt(model().expect("well formed")).expect("running");
+    catch_up(&engine);
+    assert_eq!(older.wait(), Err(TrainingError::Superseded), "at once");
+    go.send(()).expect("it waits");
+    let reports = [third, between, newer].map(|handle| handle.wait().expect("it is published"));
+    assert_eq!(reports.map(|report| report.generation.get()), [3, 4, 5]);
+}
+
+#[test]
+fn who_does_nothing_is_served_what_their_history_gives() {
+    let (mut engine, _) = twice_swept(small());
+    learn(&mut engine, BUSY.map(|user| Event::listen(user, "new")));
+    engine.rollback().expect("there is one");
+    let scores = |engine: &ManualEngine| {
+        let view = engine.reader().view();
+        let list = view.user(BUSY.start).recommend().limit(5).run().expect("always an answer");
+        list.iter().map(|pick| pick.score).collect::<Vec<_>>()
+    };
+    let before = scores(&engine);
+    // Solved anew, with the same history.
+    let listen = Event::listen(BUSY.start, "newer");
+    learn(&mut engine, [listen.clone(), Event::undo(listen)]);
+    engine.pump();
+    let after = scores(&engine);
+    assert!(
+        before.iter().zip(&after).all(|(one, other)| (one - other).abs() < CLOSE),
+        "{before:?}, {after:?}"
+    );
+}
+
+#[test]
+fn a_full_engine_goes_back_too() {
+    let mut limits = Limits::default();
+    limits.max_bytes = 60_000;
+    let (mut engine, _) = twice_swept(small().limits(limits));
+    let is_full = (1_000_u64..).any(|user| {
+        let outcome = engine.apply(Event::listen(user, user)).expect("well formed");
+        matches!(outcome, Outcome::Rejected(Refusal::TooManyBytes { .. }))
+    });
+    assert!(is_full);
+    // What is known goes on growing.
+    learn(&mut engine, more());
+    engine.rollback().expect("nothing is added");
 }

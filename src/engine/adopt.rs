@@ -28,9 +28,12 @@ impl Engine {
     /// served its rows as they are until they do something, and then folded in against its items, as everybody else is.
     ///
     /// Users and items it names and the engine does not know are added, whether the gate then lets it pass or not; those it
-    /// does not know are folded in. Its items' rows stay as they are until the next sweep. The next sweep trains on the histories alone, beginning with its items: to go on serving
-    /// it, sweep [never](crate::NeverSweep). Whoever was forgotten and is in it comes back. Waits only for room in the queue;
-    /// wait for the publication by the handle, which also tells if the model does not fit in.
+    /// does not know are folded in. To have an item of one's history forgotten counts as doing something. Its items' rows stay
+    /// as they are until the next sweep. That trains on the histories alone, beginning with its items: to go on serving it,
+    /// sweep [never](crate::NeverSweep). Whoever was forgotten and is in it comes back.
+    ///
+    /// Waits only for room in the queue; wait for the publication by the handle, which also tells if the model does not fit
+    /// in. One model waits for a sweep under way to end: a newer one takes its [place](TrainingError::Superseded).
     ///
     /// ```
     /// use ndarray::array;
@@ -106,8 +109,7 @@ impl Writer {
     /// When the input of the model in use was frozen; `None` if there is none.
     #[cfg(all(feature = "npz", feature = "reload"))]
     pub(super) fn model_since(&self) -> Option<Timestamp> {
-        let (_, at) = self.last_freeze?;
-        self.generation.users.is_some().then_some(at)
+        self.generation.users.as_ref().and(self.model_begun_at)
     }
 
     /// Whether there are rows left for whoever is new, whatever they weigh.
@@ -130,8 +132,10 @@ impl Writer {
         let of_state = UserState::default().n_bytes() as u64;
         let users = self.new_users(model).map(|id| n_bytes_of_id(id.len_bytes()) + of_state);
         let items = self.new_items(model).map(|id| self.n_bytes_of_item(id.len_bytes()));
-        let n_bytes = users.chain(items).fold(self.n_bytes, u64::saturating_add);
-        if n_bytes <= limit { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
+        let added = users.chain(items).fold(0, u64::saturating_add);
+        // Who adds nothing is not refused, however full it is: as with events.
+        let fits = added == 0 || self.n_bytes.saturating_add(added) <= limit;
+        if fits { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
     }
 
     fn new_users<'m>(&self, model: &'m ForeignModel) -> impl Iterator<Item = &'m UserId> {

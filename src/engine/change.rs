@@ -93,7 +93,7 @@ impl Writer {
         self.dedupe.forget_user(user);
         self.to_erase = Some(self.seq);
         self.last_user_forgotten = Some(self.seq);
-        // It has learned of them.
+        // It may have learned of them.
         self.model_before = None;
     }
 

@@ -10,6 +10,8 @@ impl Writer {
     pub(super) fn tell_bytes(&self) {
         let n_items = u64::from(self.shared.item_ids.len());
         let rows = n_items * self.n_bytes_of_item_row();
+        let before = self.model_before.as_deref();
+        let retired = self.retired.iter().filter(|old| before.is_none_or(|before| !before.holds(old)));
         self.meters.set_bytes(WriterBytes {
             capped: self.n_bytes,
             histories: self.n_state_bytes - self.n_vector_bytes,
@@ -18,7 +20,8 @@ impl Writer {
             by_item: self.by_item.n_bytes(),
             dedupe: self.dedupe.n_bytes(),
             journal_buffer: self.journal.as_ref().map_or(0, |journal| journal.n_buffer_bytes() as u64),
-            retired_generations: self.retired.iter().map(|old| n_bytes_of(old)).sum(),
+            model_before: before.map_or(0, |before| before.n_bytes()),
+            retired_generations: retired.map(|old| n_bytes_of(old)).sum(),
         });
     }
 

@@ -16,16 +16,17 @@ use crate::types::{EventSeq, ItemIdx, UserIdx};
 
 impl Engine {
     /// Calls for the model that was in use before the latest was published to take its place again, after everything the
-    /// calling thread has sent so far. No gate is asked. Nothing that was learned is lost: users are solved against its items
-    /// from what is known of them by now. It comes as a generation of its own, so calling twice goes back and forth.
+    /// calling thread has sent so far. No gate is asked, and what is being trained or taken in meanwhile is
+    /// [given up](TrainingError::Superseded). Nothing that was learned is lost: users are solved against its items from what
+    /// is known of them by now. It comes as a generation of its own, so calling it once more goes forth again.
     ///
     /// As of a model [from elsewhere](Self::adopt), its items' rows stay as they are until the next sweep, and items that
     /// came later are due. That sweep begins with its items: to go on serving it, [never](crate::NeverSweep) sweep.
     ///
     /// One model before the latest is kept, in memory: a vector and its search index for each item, and the users' vectors of
-    /// a model from elsewhere. It is let go when a user is forgotten of whom it has learned; as a checkpoint does not tell,
-    /// a model that came out of one is not kept. Waits only for room in the queue; wait for the
-    /// publication by the handle, which also says if there is [nothing](TrainingError::NoModelBefore) to go back to.
+    /// a model from elsewhere. It is let go when a user is forgotten, as it may have learned of them; and as a checkpoint does
+    /// not tell, a model that came out of one is not kept. Waits only for room in the queue; wait for the publication by the
+    /// handle, which also says if there is [nothing](TrainingError::NoModelBefore) to go back to.
     ///
     /// # Errors
     /// [`EngineError::Stopped`] if the engine has stopped.
@@ -43,7 +44,8 @@ impl ManualEngine {
     /// [`TrainingError`] says why it is not published; the model in use stays.
     pub fn rollback(&mut self) -> Result<SweepReport, TrainingError> {
         self.publish();
-        let job = self.writer.begin_rollback()?;
+        let before = self.writer.model_to_go_back_to()?;
+        let job = self.writer.begin_rollback(&before)?;
         self.run(job)
     }
 }
@@ -69,21 +71,43 @@ impl ModelBefore {
             foreigners: is_foreign.then(|| Arc::clone(generation)),
         })
     }
+
+    /// Whether it holds `generation` itself.
+    pub(super) fn holds(&self, generation: &Arc<Generation>) -> bool {
+        self.foreigners.as_ref().is_some_and(|held| Arc::ptr_eq(held, generation))
+    }
+
+    /// Bytes of what it holds.
+    pub(super) fn n_bytes(&self) -> u64 {
+        let users = self.foreigners.as_ref().map_or(0, |generation| generation.n_bytes_of_users());
+        users + self.items.n_bytes_of_rows() + self.items.n_bytes_of_index()
+    }
 }
 
 impl Writer {
-    /// Takes the model before the latest in, in the place of a training.
-    pub(super) fn begin_rollback(&mut self) -> Result<Job, TrainingError> {
-        let before = self.model_before.as_ref().ok_or(TrainingError::NoModelBefore)?;
+    /// The model before the latest.
+    pub(super) fn model_to_go_back_to(&self) -> Result<Arc<ModelBefore>, TrainingError> {
+        self.model_before.clone().ok_or(TrainingError::NoModelBefore)
+    }
+
+    /// Takes a model from before in, in the place of a training.
+    pub(super) fn begin_rollback(&mut self, before: &ModelBefore) -> Result<Job, TrainingError> {
+        if !self.may_come_back(before) {
+            return Err(TrainingError::NoModelBefore);
+        }
         let job = self.begin_adoption(self.model_of(before))?;
         Ok(Job { gate: None, ..job })
     }
 
     /// A model is about to be replaced by another.
     pub(super) fn keep_model(&mut self) {
-        self.model_before = ModelBefore::of(&self.generation)
-            // What has learned of somebody who was forgotten may not come back.
-            .filter(|before| self.last_user_forgotten.is_none_or(|seq| before.frozen_at >= seq));
+        let before = ModelBefore::of(&self.generation).filter(|before| self.may_come_back(before));
+        self.model_before = before.map(Arc::new);
+    }
+
+    /// What has learned of somebody who was forgotten may not.
+    fn may_come_back(&self, before: &ModelBefore) -> bool {
+        self.last_user_forgotten.is_none_or(|seq| before.frozen_at >= seq)
     }
 
     /// Whatever is still known of, in the form of a model from elsewhere: so it goes into the journal, and is replayed.

@@ -9,7 +9,7 @@ use super::gramians::Gramians;
 use super::observer::Notice;
 use super::writer::{Training, Writer};
 use crate::journal::Record;
-use crate::model::{Generation, ItemSide, RowsOf, UserSide};
+use crate::model::{Generation, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
 use crate::training::{
     Candidate, Foreign, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError,
@@ -147,7 +147,9 @@ impl Writer {
         let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
-        let norm = (candidate.rows_of == RowsOf::Sweep).then(|| candidate.norm());
+        // Of a model from elsewhere it says nothing of what a sweep will give.
+        let norm = (candidate.report.n_sweeps > 0).then(|| candidate.norm());
+        self.model_begun_at = self.last_freeze.map(|(_, at)| at);
         self.keep_model();
         let mut rows = candidate.items;
         let as_published = Some(rows.clone());

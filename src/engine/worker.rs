@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::handle::ShutdownReport;
 use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
+use super::rollback::ModelBefore;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::exchange::ForeignModel;
@@ -41,7 +42,8 @@ enum Call {
     /// One sweep for all who have called since the last.
     Sweep(Vec<SweepReply>),
     Adopt(Box<ForeignModel>, SweepReply),
-    Rollback(SweepReply),
+    /// To the model before the one in use when it was called for, whatever is published until it is its turn.
+    Rollback(Arc<ModelBefore>, Vec<SweepReply>),
 }
 
 /// The writer's ends of all channels.
@@ -214,27 +216,61 @@ impl Worker {
                 Queued::Adopt { model, done } => {
                     self.publish();
                     match self.writer.check_adoption(&model) {
-                        Ok(()) => self.calls.push_back(Call::Adopt(model, done)),
+                        Ok(()) => {
+                            self.give_up_adoption();
+                            self.calls.push_back(Call::Adopt(model, done));
+                        }
                         // Whoever called may have gone away; the same below.
                         Err(error) => drop(done.try_send(Err(error))),
                     }
                 }
                 Queued::Rollback { done } => {
                     self.publish();
-                    self.calls.push_back(Call::Rollback(done));
+                    match self.writer.model_to_go_back_to() {
+                        Ok(before) => self.call_for_rollback(before, done),
+                        Err(error) => drop(done.try_send(Err(error))),
+                    }
                 }
                 Queued::Sweep { done } => {
                     self.publish();
-                    match self.calls.back_mut() {
-                        Some(Call::Sweep(waiting)) => waiting.push(done),
-                        Some(Call::Adopt(..) | Call::Rollback(_)) | None => {
-                            self.calls.push_back(Call::Sweep(vec![done]));
-                        }
-                    }
+                    self.call_for_sweep(vec![done]);
                 }
             }
         }
         self.publish();
+    }
+
+    /// One sweep for all who call, unless another model is called for in between.
+    fn call_for_sweep(&mut self, mut replies: Vec<SweepReply>) {
+        match self.calls.back_mut() {
+            Some(Call::Sweep(waiting)) => waiting.append(&mut replies),
+            Some(Call::Adopt(..) | Call::Rollback(..)) | None => self.calls.push_back(Call::Sweep(replies)),
+        }
+    }
+
+    /// Whoever goes back wants it now, and nothing that was called for before.
+    fn call_for_rollback(&mut self, before: Arc<ModelBefore>, reply: SweepReply) {
+        self.writer.cancel_sweep();
+        let mut replies = vec![reply];
+        for call in std::mem::take(&mut self.calls) {
+            match call {
+                Call::Sweep(waiting) => tell_all(waiting, &Err(TrainingError::Superseded)),
+                Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
+                Call::Rollback(_, earlier) => replies.extend(earlier),
+            }
+        }
+        self.calls.push_back(Call::Rollback(before, replies));
+    }
+
+    /// A model that waits to be taken in makes way for a newer one: they are large, and each would be in use for a moment.
+    fn give_up_adoption(&mut self) {
+        for call in std::mem::take(&mut self.calls) {
+            match call {
+                Call::Sweep(waiting) => self.call_for_sweep(waiting),
+                Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
+                Call::Rollback(..) => self.calls.push_back(call),
+            }
+        }
     }
 
     /// What comes next in the batch.
@@ -299,12 +335,10 @@ impl Worker {
                 let _ = call.done.try_send(Err(failure.clone().into()));
             }
             let waiting = self.calls.drain(..).flat_map(|call| match call {
-                Call::Sweep(waiting) => waiting,
-                Call::Adopt(_, reply) | Call::Rollback(reply) => vec![reply],
+                Call::Sweep(waiting) | Call::Rollback(_, waiting) => waiting,
+                Call::Adopt(_, reply) => vec![reply],
             });
-            for reply in waiting {
-                let _ = reply.try_send(Err(TrainingError::ReadOnly(failure.clone())));
-            }
+            tell_all(waiting, &Err(TrainingError::ReadOnly(failure.clone())));
         }
         // Before a sweep: it waits for the end of one that is under way, and there may always be another.
         if self.writer.may_checkpoint()
@@ -320,11 +354,11 @@ impl Worker {
             }
             Some(Call::Adopt(model, reply)) => {
                 let job = self.writer.begin_adoption(*model);
-                self.spawn_or_tell(job, reply);
+                self.spawn_or_tell(job, vec![reply]);
             }
-            Some(Call::Rollback(reply)) => {
-                let job = self.writer.begin_rollback();
-                self.spawn_or_tell(job, reply);
+            Some(Call::Rollback(before, replies)) => {
+                let job = self.writer.begin_rollback(&before);
+                self.spawn_or_tell(job, replies);
             }
             None if self.writer.wants_sweep() => self.begin_sweep(),
             None => {}
@@ -339,13 +373,13 @@ impl Worker {
     }
 
     /// Runs what was begun, or tells who waits for it why it was not.
-    fn spawn_or_tell(&mut self, job: Result<Job, TrainingError>, reply: SweepReply) {
+    fn spawn_or_tell(&mut self, job: Result<Job, TrainingError>, replies: Vec<SweepReply>) {
         match job {
             Ok(job) => {
-                self.waiting.push(reply);
+                self.waiting = replies;
                 self.spawn(job);
             }
-            Err(error) => drop(reply.try_send(Err(error))),
+            Err(error) => tell_all(replies, &Err(error)),
         }
     }
 
@@ -360,11 +394,11 @@ impl Worker {
     }
 
     fn end_sweep(&mut self, result: Result<Candidate, TrainingError>) {
+        // It may have been done before it was told to stop.
+        let is_to_go_back = matches!(self.calls.front(), Some(Call::Rollback(..)));
+        let result = if is_to_go_back { Err(TrainingError::Superseded) } else { result };
         let result = self.writer.end_sweep(result);
-        for reply in self.waiting.drain(..) {
-            // Whoever waited may have gone away.
-            let _ = reply.try_send(result.clone());
-        }
+        tell_all(self.waiting.drain(..), &result);
     }
 
     fn begin_checkpoint(&mut self) {
@@ -459,5 +493,12 @@ impl Worker {
             durable,
             sources_left: 0,
         }
+    }
+}
+
+/// Whoever waits may have gone away.
+fn tell_all(replies: impl IntoIterator<Item = SweepReply>, result: &Result<SweepReport, TrainingError>) {
+    for reply in replies {
+        let _ = reply.try_send(result.clone());
     }
 }

@@ -103,8 +103,10 @@ pub(super) struct Writer {
     pub(super) forgotten: Forgotten,
     /// The event and the time at which the input of the last sweep was frozen.
     pub(super) last_freeze: Option<(EventSeq, Timestamp)>,
+    /// The time of the freeze that the model in use came of.
+    pub(super) model_begun_at: Option<Timestamp>,
     /// The model that was in use before the latest.
-    pub(super) model_before: Option<ModelBefore>,
+    pub(super) model_before: Option<Arc<ModelBefore>>,
     /// When a user was forgotten last, since the engine was opened.
     pub(super) last_user_forgotten: Option<EventSeq>,
     /// The last event before the generation in use was published.
@@ -178,6 +180,7 @@ impl Writer {
             training: None,
             forgotten: Forgotten::default(),
             last_freeze: None,
+            model_begun_at: None,
             model_before: None,
             last_user_forgotten: None,
             generation_published_at: EventSeq::ZERO,
@@ -223,6 +226,8 @@ impl Writer {
         writer.stream_time = restored.stream_time;
         writer.latest_time = Some(restored.taken_at);
         writer.last_freeze = restored.last_freeze;
+        // Perhaps of a later one that gave no model: a checkpoint does not tell.
+        writer.model_begun_at = restored.last_freeze.map(|(_, at)| at);
         // Who has been forgotten since that, it does not say.
         writer.last_user_forgotten = Some(restored.seq);
         writer.norm_of_model = restored.norm_of_model;

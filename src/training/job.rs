@@ -103,8 +103,9 @@ impl Trained {
         let seen = |seq: EventSeq| count_as_f64(usize::try_from(seq.get()).unwrap_or(usize::MAX));
         // Lists of another's training are others, however little has happened since.
         let is_own = |rows_of| rows_of == RowsOf::Sweep;
-        let follows =
-            before.users.as_ref().is_some_and(|side| is_own(side.rows_of)) && is_own(candidate.rows_of);
+        let follows = norm_before.is_some()
+            && before.users.as_ref().is_some_and(|side| is_own(side.rows_of))
+            && is_own(candidate.rows_of);
         let facts = GateFacts {
             before: before.id,
             n_pairs: candidate.report.n_pairs,
@@ -210,8 +211,11 @@ pub enum TrainingError {
     /// The model to adopt has more users or items than the engine has room for; nothing of it was taken.
     #[error("the model does not fit in")]
     Full(#[source] Refusal),
-    /// There is no model to roll back to: none was replaced since the engine was opened, or it has learned of a user who was
-    /// forgotten since.
+    /// Another model was called for before this one was in use.
+    #[error("it was given up for another model that was called for meanwhile")]
+    Superseded,
+    /// There is no model to roll back to: none was replaced since the engine was opened, or a user was forgotten
+    /// since.
     #[error("there is no model before the one in use; sweep or adopt one")]
     NoModelBefore,
     /// The gate refused the candidate.
@@ -263,7 +267,9 @@ impl Job {
             })?;
             self.confidences = foreign.solved(self.n_items);
             let report = self.report(&input, 0.0, self.params.regularization());
-            return Ok(self.trained(model, RowsOf::Foreigners, report, exam, pool));
+            // Without rows of its own for users, everybody has what their history gives.
+            let rows_of = if foreign.users.is_empty() { RowsOf::Sweep } else { RowsOf::Foreigners };
+            return Ok(self.trained(model, rows_of, report, exam, pool));
         }
         let als = self.sweep_within_bounds(&input, pool)?;
         // The users know everything: what was held back is missing from the items alone.

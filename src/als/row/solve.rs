@@ -52,7 +52,7 @@ pub(crate) fn solve_row<R: Rows>(
             None => out.fill(0.0),
         }
         let limits = StepLimits::exact(costs.steps_of_direct());
-        let report = improve_row(path, problem, limits, scratch, out);
+        let report = dispatch!(path.level(), simd => solve_conjugate(simd, problem, limits, scratch, out));
         if report.converged {
             return report;
         }
@@ -90,8 +90,8 @@ pub(crate) fn improve_row<R: GatherRows>(
     scratch: &mut RowScratch,
     out: &mut [f32],
 ) -> RowReport {
-    // Compiled apart for the lengths that most use: where the compiler knows how long loops are, sweeps take a quarter less
-    // time.
+    // Compiled apart for the lengths that most use: sweeps take a quarter less time where the compiler knows how long loops
+    // are.
     dispatch!(path.level(), simd => match out.len() {
         64 => solve_conjugate(simd, problem, limits, scratch, &mut out[..64]),
         128 => solve_conjugate(simd, problem, limits, scratch, &mut out[..128]),

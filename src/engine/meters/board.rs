@@ -190,7 +190,10 @@ impl Meters {
 
     pub(crate) fn sweep_failed(&self, error: &TrainingError) {
         // Nothing to learn from is no failure: the next events mend it.
-        if matches!(error, TrainingError::Cancelled | TrainingError::NothingToLearn) {
+        if matches!(
+            error,
+            TrainingError::Cancelled | TrainingError::Superseded | TrainingError::NothingToLearn
+        ) {
             return;
         }
         tracing::warn!(target: "segue::sweep", error = with_causes(error), "a sweep gave no model");

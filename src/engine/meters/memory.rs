@@ -26,6 +26,8 @@ pub struct MemoryStats {
     pub journal_buffer: u64,
     /// The places of the queue, taken or not; what is in them has ids on top.
     pub queue: u64,
+    /// What a [rollback](crate::Engine::rollback) would go back to.
+    pub model_before: u64,
     /// Generations that a view held when it was last looked.
     pub retired_generations: u64,
 }
@@ -49,6 +51,7 @@ impl MemoryStats {
             ("dedupe", self.dedupe),
             ("journal_buffer", self.journal_buffer),
             ("queue", self.queue),
+            ("model_before", self.model_before),
             ("retired_generations", self.retired_generations),
         ]
         .into_iter()
@@ -66,6 +69,7 @@ pub(crate) struct WriterBytes {
     pub(crate) by_item: u64,
     pub(crate) dedupe: u64,
     pub(crate) journal_buffer: u64,
+    pub(crate) model_before: u64,
     pub(crate) retired_generations: u64,
 }
 
@@ -84,6 +88,7 @@ impl WriterBytes {
             dedupe: self.dedupe,
             journal_buffer: self.journal_buffer,
             queue,
+            model_before: self.model_before,
             retired_generations: self.retired_generations,
         }
     }
