@@ -40,7 +40,8 @@ impl Engine {
     /// anew, an engine has those of its builder. Blocks until they are in force, and tells what has changed.
     ///
     /// # Errors
-    /// [`RetuneError`]; nothing has changed then.
+    /// [`RetuneError`]; nothing has changed then. Numbers for a place that a plug-in of the host's own has are refused, as they are
+    /// in a file: whoever asks for them is to know that nothing goes by them.
     pub fn retune(&self, settings: LiveSettings) -> Result<Vec<SettingChange>, RetuneError> {
         let (done, changes) = bounded(1);
         self.sender().send_queued(Queued::Retune { settings: Box::new(settings), done })?;
@@ -219,9 +220,18 @@ mod tests {
         let mut engine = engine(EngineBuilder::default().sweep_policy(NeverSweep).sweep_gate(Never));
         let mut settings = engine.settings();
         assert_eq!((settings.sweep_every, settings.gate), (None, None));
-        settings.sweep_every = Some(SweepEvery::events(1));
+        settings.later_sweeps += 1;
+        assert_eq!(engine.retune(settings.clone()).map(|changes| changes.len()), Ok(1));
+        let before = engine.settings();
+        settings.later_sweeps += 1;
         settings.gate = Some(QualityGate::default());
-        assert_eq!(engine.retune(settings), Ok(vec![]), "there is nothing that could take them");
-        assert_eq!((engine.settings().sweep_every, engine.settings().gate), (None, None));
+        let refused = engine.retune(settings.clone()).expect_err("there is nothing that could take it");
+        let key = "gate.t_limit";
+        assert_eq!(refused, SettingError::OwnPlugin { key, seam: "sweep gate" }.into());
+        settings.sweep_every = Some(SweepEvery::events(1));
+        let refused = engine.retune(settings).expect_err("there is nothing that could take it");
+        let key = "sweeps.every_seconds";
+        assert_eq!(refused, SettingError::OwnPlugin { key, seam: "sweep policy" }.into());
+        assert_eq!(engine.settings(), before);
     }
 }
