@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::live::{LiveSettings, SettingChange, SettingError};
 use crate::als::AlsParams;
+#[cfg(feature = "reload")]
+use crate::engine::builder::Policies;
 use crate::engine::builder::Settings;
 use crate::engine::queue::Queued;
 use crate::engine::writer::Writer;
@@ -93,6 +95,51 @@ impl LiveSettings {
     }
 }
 
+/// The places of an engine where its numbers are, but for those that are learned by.
+struct Places<'e> {
+    settings: &'e mut Settings,
+    weigher: &'e mut Arc<dyn Weigher>,
+    policy: &'e mut Box<dyn SweepPolicy>,
+    gate: &'e mut Arc<WatchedGate>,
+}
+
+impl Places<'_> {
+    /// Puts other numbers there, if the built-in plug-ins are there that have them.
+    fn put(self, before: &LiveSettings, after: &LiveSettings) -> Result<(), SettingError> {
+        if let (Some(_), Some(weigher)) = (before.weigher, after.weigher) {
+            *self.weigher = Arc::new(MusicWeigher::new(weigher)?);
+        }
+        if let (Some(_), Some(policy)) = (before.sweep_every, after.sweep_every) {
+            *self.policy = Box::new(policy);
+        }
+        if let (Some(_), Some(gate)) = (before.gate, after.gate) {
+            *self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
+        }
+        self.settings.first_sweeps = after.first_sweeps;
+        self.settings.warm_sweeps = after.later_sweeps;
+        self.settings.item_batch_every = after.item_batch_every;
+        Ok(())
+    }
+}
+
+/// What is to be opened begins with other numbers than those of its builder.
+#[cfg(feature = "reload")]
+pub(in crate::engine) fn begin_with(
+    settings: &mut Settings,
+    policies: &mut Policies,
+    before: &LiveSettings,
+    after: &LiveSettings,
+) -> Result<(), SettingError> {
+    let changes = before.checked_changes_to(after)?;
+    settings.learning = with_numbers(&settings.learning, after);
+    let Policies { weigher, sweep_policy: policy, gate, .. } = policies;
+    Places { settings, weigher, policy, gate }.put(before, after)?;
+    if !changes.is_empty() {
+        tracing::info!(target: "segue::settings", ?changes, "settings of a file go before the builder's");
+    }
+    Ok(())
+}
+
 impl Writer {
     /// The numbers in force.
     pub(in crate::engine) fn live_settings(&self) -> LiveSettings {
@@ -116,24 +163,14 @@ impl Writer {
         if let Some(failure) = &self.journal_failure {
             return Err(read_only(failure.clone()));
         }
-        let learning = self.learning_with(&settings);
+        let learning = with_numbers(&self.settings.learning, &settings);
         if learning != self.settings.learning {
             self.log(|| Record::Settings(learning.clone()));
             self.commit().map_err(read_only)?;
             self.perform_settings(learning);
         }
-        self.settings.first_sweeps = settings.first_sweeps;
-        self.settings.warm_sweeps = settings.later_sweeps;
-        self.settings.item_batch_every = settings.item_batch_every;
-        if let (Some(_), Some(policy)) = (before.sweep_every, settings.sweep_every) {
-            self.policy = Box::new(policy);
-        }
-        if let (Some(_), Some(gate)) = (before.gate, settings.gate) {
-            self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
-        }
-        if let (Some(_), Some(weigher)) = (before.weigher, settings.weigher) {
-            self.weigher = Arc::new(MusicWeigher::new(weigher).map_err(SettingError::from)?);
-        }
+        let Self { settings: ours, weigher, policy, gate, .. } = self;
+        Places { settings: ours, weigher, policy, gate }.put(&before, &settings)?;
         drop(self.session_rules.replace(Arc::new(self.rules_of_sessions())));
         self.show_settings();
         if !changes.is_empty() {
@@ -141,24 +178,23 @@ impl Writer {
         }
         Ok(changes)
     }
+}
 
-    fn learning_with(&self, settings: &LiveSettings) -> LearningSettings {
-        let now = &self.settings.learning;
-        let als = AlsParams::builder()
-            .n_factors(now.als.n_factors())
-            .seed(now.als.seed())
-            .regularization(settings.regularization)
-            .unobserved_weight(settings.unobserved_weight)
-            .frequency_exponent(settings.frequency_exponent)
-            .build()
-            .expect("every value is in the range of its key");
-        LearningSettings {
-            als,
-            weighing: now.weighing,
-            max_history: settings.max_history,
-            recent_events: settings.recent_events,
-            dedupe_window: settings.dedupe_window,
-        }
+fn with_numbers(learning: &LearningSettings, settings: &LiveSettings) -> LearningSettings {
+    let als = AlsParams::builder()
+        .n_factors(learning.als.n_factors())
+        .seed(learning.als.seed())
+        .regularization(settings.regularization)
+        .unobserved_weight(settings.unobserved_weight)
+        .frequency_exponent(settings.frequency_exponent)
+        .build()
+        .expect("every value is in the range of its key");
+    LearningSettings {
+        als,
+        weighing: learning.weighing,
+        max_history: settings.max_history,
+        recent_events: settings.recent_events,
+        dedupe_window: settings.dedupe_window,
     }
 }
 
