@@ -39,7 +39,7 @@ impl Engine {
 
     /// Goes on with other settings, all of them from one moment on: what the calling thread has sent so far is learned by
     /// the old ones. With a store, they are part of what is replayed, so a replay changes them at the same moment; opened
-    /// anew, an engine has those of its builder. Blocks until they are in force, and tells what has changed.
+    /// anew, an engine has those of its settings file and its builder. Blocks until they are in force, and tells what has changed.
     ///
     /// # Errors
     /// [`RetuneError`]; nothing has changed then. Numbers for a place that a plug-in of the host's own has are refused, as they are
