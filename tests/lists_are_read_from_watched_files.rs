@@ -14,7 +14,7 @@ use segue::{BuildError, Catalogue, Engine, EngineBuilder, Event, ListFileError, 
 /// What an observer was told of list files: what has changed, or what is wrong.
 type Told = Receiver<Result<(usize, usize, usize), ListFileError>>;
 
-fn open(builder: EngineBuilder) -> (Engine, Told) {
+fn watching(builder: EngineBuilder) -> (Engine, Told) {
     let (tell, told) = channel();
     let builder = builder.observe_with(move |notice| {
         let what = if let Notice::ListRead { change, .. } = notice {
@@ -27,7 +27,12 @@ fn open(builder: EngineBuilder) -> (Engine, Told) {
         // A test that has ended listens no more.
         let _ = tell.send(what);
     });
-    let engine = builder.open().expect("usable settings");
+    (builder.open().expect("usable settings"), told)
+}
+
+/// The same, with a model.
+fn open(builder: EngineBuilder) -> (Engine, Told) {
+    let (engine, told) = watching(builder);
     let plays = ["air", "muse", "björk", "007"].map(|artist| Event::listen("ana", artist));
     engine.import(plays).expect("running");
     engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
@@ -174,7 +179,7 @@ fn what_a_host_does_after_the_opening_lasts_until_the_file_changes() {
     let file = dir.path().join("delisted.txt");
     fs::write(&file, "muse\n").expect("it can be written");
     let list = BlockList::new();
-    let (_engine, told) = open(small().block_list_file(&file, &list));
+    let (_engine, told) = watching(small().block_list_file(&file, &list));
     list.block("air");
     fs::write(&file, "muse\nbjörk\n").expect("it can be written");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((1, 1, 0))), "björk comes and air goes, not before");
