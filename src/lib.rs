@@ -123,9 +123,9 @@ pub use engine::{
     BuildError, CatalogueMode, CheckpointEvery, CheckpointHandle, Degradation, Engine, EngineBuilder,
     EngineError, EraseError, Erasure, EventSender, Health, ImportReport, JournaledEvent, JournaledEvents,
     LiveSettings, LookAway, ManualEngine, MemoryStats, Notice, Observer, Past, PrivateSession,
-    PrivateSessionError, RecoveryReport, RetuneError, SendError, SettingChange, SettingError, ShutdownError,
-    ShutdownReport, SourceStats, StageLatencies, Stats, SweepHandle, SweepProgress, TrySendError,
-    journaled_events,
+    PrivateSessionError, RecoveryReport, ReloadStats, RetuneError, SendError, SettingChange, SettingError,
+    ShutdownError, ShutdownReport, SourceStats, StageLatencies, Stats, SweepHandle, SweepProgress,
+    TrySendError, journaled_events,
 };
 #[cfg(feature = "reload")]
 pub use engine::{ListChange, ListFileError};

@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, SystemTime};
 
 use common::temp::TempDir;
 use common::{PATIENCE, Random};
@@ -64,6 +65,11 @@ fn trained(seed: u64, n_users: u64, n_factors: usize) -> ManualEngine {
 
 /// Writes what an engine knows as a host would: the lists first, the archive by a rename.
 fn put(directory: &Path, engine: &ManualEngine) {
+    put_as_of(directory, engine, SystemTime::now());
+}
+
+/// The same, of an archive that keeps the time at which it was written elsewhere.
+fn put_as_of(directory: &Path, engine: &ManualEngine, written: SystemTime) {
     let view = engine.reader().view();
     let export = Export::of(&view);
     let (mut users, mut items, mut archive) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,6 +79,8 @@ fn put(directory: &Path, engine: &ManualEngine) {
     fs::write(directory.join("users.txt"), users).expect("room");
     fs::write(directory.join("items.txt"), items).expect("room");
     fs::write(directory.join("new"), archive).expect("room");
+    let new = fs::File::options().write(true).open(directory.join("new")).expect("it is there");
+    new.set_modified(written).expect("it is ours");
     fs::rename(directory.join("new"), directory.join("factors.npz")).expect("the same directory");
 }
 
@@ -154,4 +162,11 @@ fn a_file_that_was_dealt_with_is_not_adopted_again_by_the_next_start() {
     put(directory.path(), &other);
     wait_for(&told, 2);
     assert_serves(&engine, &other, 70);
+    drop(engine);
+    // And what is moved there while it runs is news, however long ago it was written.
+    fs::remove_file(directory.path().join("factors.npz")).expect("it is there");
+    let (engine, told) = watching(directory.path(), stored());
+    put_as_of(directory.path(), &model, SystemTime::now() - Duration::from_secs(3_600));
+    wait_for(&told, 3);
+    assert_serves(&engine, &model, 60);
 }

@@ -3,17 +3,18 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use common::temp::TempDir;
 use common::{PATIENCE, small};
 use segue::plugin::{AllowList, BlockList, Flags};
-use segue::{BuildError, Catalogue, Engine, EngineBuilder, Event, ListFileError, Notice};
+use segue::{BuildError, Catalogue, Engine, EngineBuilder, Event, ListFileError, Notice, ReloadError};
 
 /// What an observer was told of list files: what has changed, or what is wrong.
 type Told = Receiver<Result<(usize, usize, usize), ListFileError>>;
 
-fn open(builder: EngineBuilder) -> (Engine, Told) {
+fn watching(builder: EngineBuilder) -> (Engine, Told) {
     let (tell, told) = channel();
     let builder = builder.observe_with(move |notice| {
         let what = if let Notice::ListRead { change, .. } = notice {
@@ -26,7 +27,12 @@ fn open(builder: EngineBuilder) -> (Engine, Told) {
         // A test that has ended listens no more.
         let _ = tell.send(what);
     });
-    let engine = builder.open().expect("usable settings");
+    (builder.open().expect("usable settings"), told)
+}
+
+/// The same, with a model.
+fn open(builder: EngineBuilder) -> (Engine, Told) {
+    let (engine, told) = watching(builder);
     let plays = ["air", "muse", "björk", "007"].map(|artist| Event::listen("ana", artist));
     engine.import(plays).expect("running");
     engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
@@ -50,7 +56,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     let (engine, told) = open(small().filter(list.clone()).block_list_file(&file, &list));
     assert_eq!(popular(&engine), ["007", "air", "björk"], "read before anybody can ask");
 
-    fs::write(&file, "björk\r\n007\r\nnever heard of").expect("it can be written");
+    fs::write(&file, "björk\r\n007\r\nnever heard of\n").expect("it can be written");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((3, 1, 0))));
     // The notice comes before the change.
     let is_changed = || list.contains("björk");
@@ -60,7 +66,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     assert_eq!(popular(&engine), ["air", "muse"]);
 
     for (bytes, line) in
-        [(b"air\n\xff\n".to_vec(), 2), (["air\nmuse\n", &"x".repeat(257)].concat().into(), 3)]
+        [(b"air\n\xff\n".to_vec(), 2), (["air\nmuse\n", &"x".repeat(257), "\n"].concat().into(), 3)]
     {
         fs::write(&file, bytes).expect("it can be written");
         match told.recv_timeout(PATIENCE) {
@@ -69,6 +75,10 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
         }
         assert_eq!(popular(&engine), ["air", "muse"]);
     }
+    let reloads = engine.stats().reloads;
+    assert_eq!((reloads.taken, reloads.refused), (1, 2));
+    let latest = reloads.latest_refusal.expect("there are two");
+    assert!(latest.contains("delisted.txt: line 3: "), "{latest}");
     fs::remove_file(&file).expect("it is there");
     fs::write(&file, "").expect("it can be written");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((0, 3, 0))));
@@ -109,6 +119,7 @@ fn a_catalogue_has_names_and_tags_with_weights() {
         ("air\tAir\nair\tAir again\n", (2, "the item is there already")),
         ("air\tAir\tchill=0\n", (1, "the weight of tag")),
         ("air\tAir\t=1\n", (1, "a tag has no name")),
+        ("air\tAir\n\nmuse\tMuse\texplicit=1,0\n", (3, "the weight of tag \"explicit\" must be a number")),
     ] {
         fs::write(&file, text).expect("it can be written");
         match told.recv_timeout(PATIENCE) {
@@ -130,7 +141,7 @@ fn a_catalogue_has_names_and_tags_with_weights() {
 fn what_is_wrong_at_the_opening_is_refused_there() {
     let dir = TempDir::new();
     let file = dir.path().join("delisted.txt");
-    fs::write(&file, [b'a', b'\n', 0xff]).expect("it can be written");
+    fs::write(&file, b"a\n\xff\n").expect("it can be written");
     let list = BlockList::new();
     let builder = || small().block_list_file(&file, &list);
     for refused in [builder().open().map(drop), builder().open_manual().map(drop)] {
@@ -140,5 +151,75 @@ fn what_is_wrong_at_the_opening_is_refused_there() {
             }
             other => panic!("line 2 is wrong, not {other:?}"),
         }
+    }
+}
+
+#[test]
+fn half_a_line_is_refused_and_a_mark_of_utf_8_is_none() {
+    let dir = TempDir::new();
+    let file = dir.path().join("delisted.txt");
+    let list = BlockList::new();
+    fs::write(&file, "air\nmu").expect("it can be written");
+    match small().block_list_file(&file, &list).open() {
+        Err(BuildError::ListFile { source: ListFileError::Unfinished { line: 2 }, .. }) => {}
+        other => panic!("line 2 is not finished, not {other:?}"),
+    }
+    fs::write(&file, "\u{feff}air\n").expect("it can be written");
+    let (engine, told) = open(small().block_list_file(&file, &list));
+    assert!(list.contains("air") && list.len() == 1);
+    fs::write(&file, "muse\nbjörk").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Err(ListFileError::Unfinished { line: 2 })));
+    drop(engine);
+    assert!(list.contains("air") && list.len() == 1);
+}
+
+#[test]
+fn what_a_host_does_after_the_opening_lasts_until_the_file_changes() {
+    let dir = TempDir::new();
+    let file = dir.path().join("delisted.txt");
+    fs::write(&file, "muse\n").expect("it can be written");
+    let list = BlockList::new();
+    let (_engine, told) = watching(small().block_list_file(&file, &list));
+    list.block("air");
+    fs::write(&file, "muse\nbjörk\n").expect("it can be written");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((1, 1, 0))), "björk comes and air goes, not before");
+}
+
+#[test]
+fn two_files_for_one_list_are_refused() {
+    let (list, flags) = (BlockList::new(), Flags::new(Catalogue::new()));
+    let other = BlockList::new();
+    let apart = small().block_list_file("a", &list).block_list_file("b", &other).catalogue_file("c", &flags);
+    assert!(apart.open_manual().is_ok());
+    for builder in [
+        small().block_list_file("a", &list).block_list_file("b", &other).block_list_file("c", &list.clone()),
+        small().catalogue_file("a", &flags).catalogue_file("c", &flags.clone()),
+    ] {
+        match builder.open() {
+            Err(BuildError::SameList { first, second }) => {
+                assert_eq!((first.as_path(), second.as_path()), (Path::new("a"), Path::new("c")));
+            }
+            other => panic!("both fill one, not {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_the_opening_and_not_waited_for() {
+    let dir = TempDir::new();
+    let list = BlockList::new();
+    let large = dir.path().join("large");
+    fs::File::create(&large).and_then(|file| file.set_len(17 << 20)).expect("it can be made");
+    for file in [dir.path().to_owned(), large, "/".into()] {
+        let settings = small().settings_file(&file).open().map(drop);
+        match small().block_list_file(&file, &list).open() {
+            Err(BuildError::ListFile { source: ListFileError::Unreadable { message }, .. }) => {
+                assert!(message.contains(file.to_str().expect("it is UTF-8")), "{message}");
+            }
+            other => panic!("{} cannot be a list, not {other:?}", file.display()),
+        }
+        let Err(BuildError::SettingsFile { source: ReloadError::Unreadable { .. }, .. }) = settings else {
+            panic!("{} cannot be settings, not {settings:?}", file.display());
+        };
     }
 }

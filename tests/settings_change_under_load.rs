@@ -122,6 +122,7 @@ fn a_thousand_edits_half_of_them_broken_tear_nothing_and_lose_nothing() {
             n_looks
         });
         for number in 1..=N_EDITS {
+            let n_refused = refused.load(Ordering::Relaxed);
             if number % 2 == 1 {
                 put(&file, &broken(number), number % 4 == 1);
             } else {
@@ -129,9 +130,12 @@ fn a_thousand_edits_half_of_them_broken_tear_nothing_and_lose_nothing() {
             }
             // Every so often the engine is given the time to see one for itself.
             if number % 50 == 0 {
-                wait_until(|| edit_of(&engine.settings()) == Some(number));
+                let n_in_force = u64::from(number / 50);
+                wait_until(|| {
+                    edit_of(&engine.settings()) == Some(number)
+                        && in_force.load(Ordering::Relaxed) >= n_in_force
+                });
             } else if number % 50 == 25 {
-                let n_refused = refused.load(Ordering::Relaxed);
                 wait_until(|| refused.load(Ordering::Relaxed) > n_refused);
             }
         }

@@ -89,6 +89,15 @@ pub enum BuildError {
         /// What is wrong with it.
         source: ListFileError,
     },
+    /// Two files fill one list or catalogue, so that each would undo what the other says.
+    #[cfg(feature = "reload")]
+    #[error("{} and {} fill the same list; give each a list of its own", first.display(), second.display())]
+    SameList {
+        /// The file that was named first.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
     /// The pool could not be started.
     #[error("the pool could not be started")]
     Pool(#[from] ThreadPoolBuildError),

@@ -8,7 +8,7 @@ use rayon::ThreadPool;
 
 use super::build_error::BuildError;
 #[cfg(feature = "reload")]
-use super::files::Files;
+use super::files::{Files, FilesRead};
 use super::handle::Engine;
 use super::manual::ManualEngine;
 use super::meters::Watches;
@@ -416,9 +416,7 @@ impl EngineBuilder {
         }
         #[cfg(feature = "reload")]
         {
-            let files = std::mem::take(&mut self.files);
-            let mut writer = self.writer(SyncOn::OwnThread)?;
-            let files = files.read(&mut writer)?;
+            let (writer, files) = self.writer_and_files(SyncOn::OwnThread)?;
             Engine::start(writer, admission, capacity, sources)?.watching(files)
         }
         #[cfg(not(feature = "reload"))]
@@ -434,14 +432,10 @@ impl EngineBuilder {
         let sources = self.take_sources()?;
         let admission = self.admission();
         #[cfg(feature = "reload")]
-        {
-            let files = std::mem::take(&mut self.files);
-            let mut writer = self.writer(SyncOn::CallingThread)?;
-            files.read(&mut writer)?;
-            Ok(ManualEngine::new(writer, admission, sources))
-        }
+        let (writer, _) = self.writer_and_files(SyncOn::CallingThread)?;
         #[cfg(not(feature = "reload"))]
-        Ok(ManualEngine::new(self.writer(SyncOn::CallingThread)?, admission, sources))
+        let writer = self.writer(SyncOn::CallingThread)?;
+        Ok(ManualEngine::new(writer, admission, sources))
     }
 
     /// Brings back what an engine with this [`store`](Self::store) knew at `time`: for asking what somebody was
@@ -487,18 +481,38 @@ impl EngineBuilder {
         WatchedClock::new(Arc::clone(&self.clock), Arc::clone(&self.watches.queries.clock))
     }
 
+    #[cfg(not(feature = "reload"))]
     fn writer(mut self, sync_on: SyncOn) -> Result<Writer, BuildError> {
-        let (every, keep_journal) = (self.checkpoint_every, self.keep_journal);
-        let (store, segment_bytes) = (self.store.take(), self.segment_bytes);
+        let opening = self.opening(sync_on);
         let (settings, policies) = self.checked()?;
-        match store {
-            None => Ok(Writer::new(settings, policies)),
-            Some(StoreSettings { storage, durability }) => {
-                let storage = Arc::new(WatchedStorage::new(storage, Arc::clone(&policies.watches.storage)));
-                let store = StoreSettings { storage, durability };
-                open::open(settings, policies, Opening { store, every, keep_journal, segment_bytes, sync_on })
-            }
-        }
+        open::writer(settings, policies, opening)
+    }
+
+    /// The settings of a file go before the builder's from the first moment on: a store would keep both, one after the other.
+    #[cfg(feature = "reload")]
+    fn writer_and_files(mut self, sync_on: SyncOn) -> Result<(Writer, FilesRead), BuildError> {
+        let files = std::mem::take(&mut self.files);
+        let opening = self.opening(sync_on);
+        let (mut settings, mut policies) = self.checked()?;
+        let mut files = files.begin(&mut settings, &mut policies)?;
+        let writer = open::writer(settings, policies, opening)?;
+        files.fill_lists()?;
+        #[cfg(feature = "npz")]
+        files.note_model_of(&writer);
+        Ok((writer, files))
+    }
+
+    /// The store, if there is to be one.
+    fn opening(&mut self, sync_on: SyncOn) -> Option<Opening> {
+        let StoreSettings { storage, durability } = self.store.take()?;
+        let storage = Arc::new(WatchedStorage::new(storage, Arc::clone(&self.watches.storage)));
+        Some(Opening {
+            store: StoreSettings { storage, durability },
+            every: self.checkpoint_every,
+            keep_journal: self.keep_journal,
+            segment_bytes: self.segment_bytes,
+            sync_on,
+        })
     }
 
     fn checked(self) -> Result<(Settings, Policies), BuildError> {

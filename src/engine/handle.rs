@@ -16,7 +16,7 @@ use super::build_error::BuildError;
 use super::builder::EngineBuilder;
 use super::change::HostChange;
 #[cfg(feature = "reload")]
-use super::files::{FileWatches, FilesRead, Watching};
+use super::files::{FileWatches, FilesRead, Herald, Watching};
 use super::import::{CHUNK, ImportReport};
 use super::meters::{Health, Meters, Stats};
 #[cfg(feature = "reload")]
@@ -315,7 +315,7 @@ impl Engine {
         self.file_watches = files.watch(Watching {
             sender: self.sender.clone(),
             settings: Arc::clone(&self.settings),
-            observer: Arc::clone(&self.observer),
+            herald: Herald { observer: Arc::clone(&self.observer), meters: Arc::clone(&self.meters) },
         })?;
         Ok(self)
     }
@@ -503,8 +503,8 @@ impl Engine {
         self.meters.stats_with(&self.shared, self.sender.queue_state())
     }
 
-    #[cfg(feature = "metrics")]
-    pub(super) fn meters(&self) -> &Meters {
+    #[cfg(any(feature = "metrics", test))]
+    pub(super) fn meters(&self) -> &Arc<Meters> {
         &self.meters
     }
 

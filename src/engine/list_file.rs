@@ -1,20 +1,18 @@
 //! Block lists, allow lists and catalogues from files that are watched while the engine runs.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use foldhash::HashSet;
 use thiserror::Error;
 
 use super::build_error::BuildError;
 use super::builder::EngineBuilder;
-use super::observer::{Notice, WatchedObserver};
+use super::files::Herald;
+use super::observer::Notice;
 use crate::ingest::check_item;
 use crate::query::{AllowList, BlockList, Flags};
 use crate::types::{Catalogue, CatalogueEntry, ItemId, Tag};
-use crate::watch::{FollowedFile, WatchError};
+use crate::watch::{Contents, FollowedFile, found, read};
 
 /// Why a list file was refused; what it fills is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,6 +23,12 @@ pub enum ListFileError {
     Unreadable {
         /// What the system says.
         message: String,
+    },
+    /// The last line does not end with a line feed, so it may be the first half of it.
+    #[error("line {line}: the last line is not finished; end it with a line feed")]
+    Unfinished {
+        /// The last one.
+        line: usize,
     },
     /// A line is not what it should be.
     #[error("line {line}: {what}")]
@@ -51,8 +55,10 @@ pub struct ListChange {
 /// A file, and what it fills.
 #[derive(Debug)]
 pub(super) struct ListFile {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     target: Target,
+    /// What it held when it was read.
+    known: Option<Contents>,
 }
 
 #[derive(Debug)]
@@ -70,12 +76,14 @@ enum Filling<'t> {
 }
 
 impl EngineBuilder {
-    /// Keeps `list` as a file says: an id on each line, UTF-8; empty lines and those that begin with `#` say nothing. Give
-    /// the list to a [`filter`](Self::filter), too.
+    /// Keeps `list` as a file says: an id on each line, the last one too ends with a line feed, UTF-8; empty lines and those that
+    /// begin with `#` say nothing. Give the list to a [`filter`](Self::filter), too.
     ///
-    /// The file is read when the engine is opened, if it is there, and whenever it has changed and was left alone for 50 ms.
-    /// It takes the place of all that was on the list, in one step; one with anything wrong in it changes nothing. The
-    /// [observer](Self::observer) is told of both. A [`ManualEngine`](crate::ManualEngine) reads it once.
+    /// The file is read when the engine is opened, if it is there, and whenever it has changed and was left alone for 50 ms:
+    /// write another and rename it, so that no half of it is ever read. It takes the place of all that was on the list, in one
+    /// step; one with anything wrong in it changes nothing. The [observer](Self::observer) is told of both. What the host puts
+    /// on the list itself lasts until the file changes; another file for the same list is refused. A
+    /// [`ManualEngine`](crate::ManualEngine) reads it once.
     #[must_use]
     pub fn block_list_file(self, path: impl Into<PathBuf>, list: &BlockList) -> Self {
         self.list_file(path.into(), Target::Block(list.clone()))
@@ -88,7 +96,7 @@ impl EngineBuilder {
     }
 
     /// Keeps the catalogue of `flags` as a file says. Otherwise as [`block_list_file`](Self::block_list_file); its lines are
-    /// an id, a name, and any number of tags with a weight behind an `=`, or 1 without, with tabs in between:
+    /// an id, a name, and any number of tags with a weight behind the last `=`, or 1 if there is none, with tabs in between:
     ///
     /// ```text
     /// portishead<TAB>Portishead<TAB>trip-hop<TAB>dark=0.4
@@ -99,59 +107,67 @@ impl EngineBuilder {
     }
 
     fn list_file(mut self, path: PathBuf, target: Target) -> Self {
-        self.files.lists.push(ListFile { path, target });
+        self.files.lists.push(ListFile { path, target, known: None });
         self
     }
 }
 
 impl ListFile {
     /// Takes in what the file holds, if it is there.
-    pub(super) fn read_once(&self) -> Result<(), BuildError> {
-        let read = || match fs::read(&self.path) {
-            Ok(bytes) => self.target.read(&bytes).map(Filling::put),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(ListFileError::Unreadable { message: error.to_string() }),
-        };
-        read().map_err(|source| BuildError::ListFile { path: self.path.clone(), source })
+    pub(super) fn fill(&mut self) -> Result<(), BuildError> {
+        let contents = read(&self.path);
+        match self.target.filling(&contents) {
+            Ok(filling) => filling.into_iter().for_each(Filling::put),
+            Err(source) => return Err(BuildError::ListFile { path: self.path.clone(), source }),
+        }
+        self.known = Some(contents);
+        Ok(())
+    }
+
+    /// Whether two files would fill one thing.
+    pub(super) fn fills_the_same_as(&self, other: &Self) -> bool {
+        match (&self.target, &other.target) {
+            (Target::Block(one), Target::Block(other)) => one.is_same(other),
+            (Target::Allow(one), Target::Allow(other)) => one.is_same(other),
+            (Target::Catalogue(one), Target::Catalogue(other)) => one.is_same(other),
+            (Target::Block(_) | Target::Allow(_) | Target::Catalogue(_), _) => false,
+        }
     }
 
     /// Obeys the file from here on, which has been read, until what comes back is dropped.
-    pub(super) fn follow(self, observer: Arc<WatchedObserver>) -> Result<FollowedFile, BuildError> {
-        let path = self.path.clone();
-        let begun = FollowedFile::begin(&path, "segue-list", move |contents| self.obey(contents, &observer));
-        begun.map_err(|error| {
-            let source = ListFileError::Unreadable { message: error.to_string() };
-            BuildError::ListFile { path, source }
-        })
+    pub(super) fn follow(mut self, herald: Herald) -> Result<FollowedFile, BuildError> {
+        let (path, known) = (self.path.clone(), self.known.take());
+        let obey = move |contents| self.obey(&contents, &herald);
+        FollowedFile::begin(&path, known, "segue-list", obey).map_err(BuildError::Thread)
     }
 
     /// Does as the file says, or tells why not.
-    fn obey(&self, contents: Result<Arc<[u8]>, WatchError>, observer: &WatchedObserver) {
+    fn obey(&self, contents: &Contents, herald: &Herald) {
         let file: &Path = &self.path;
-        let filling = match &contents {
-            Ok(bytes) => self.target.read(bytes),
-            // Whoever replaces a file may take it away first.
-            Err(WatchError::Missing { .. }) => return,
-            Err(error) => Err(ListFileError::Unreadable { message: error.to_string() }),
-        };
-        match filling {
-            Ok(filling) => {
+        match self.target.filling(contents) {
+            Ok(None) => {}
+            Ok(Some(filling)) => {
                 let change = filling.change();
                 if change != ListChange::default() {
-                    observer.tell(&Notice::ListRead { file, change });
+                    herald.tell(&Notice::ListRead { file, change });
                     filling.put();
+                    herald.taken();
                 }
             }
-            Err(error) => {
-                tracing::warn!(target: "segue::settings", file = %file.display(), %error, "a list file was refused");
-                observer.tell(&Notice::ListRefused { file, error: &error });
-            }
+            Err(error) => herald.refused(file, &error, &Notice::ListRefused { file, error: &error }),
         }
     }
 }
 
 impl Target {
-    fn read(&self, bytes: &[u8]) -> Result<Filling<'_>, ListFileError> {
+    /// What a file holds; `None` if it is not there.
+    fn filling(&self, contents: &Contents) -> Result<Option<Filling<'_>>, ListFileError> {
+        let unreadable = |message| ListFileError::Unreadable { message };
+        let bytes = found(contents).map_err(|error| unreadable(error.to_string()))?;
+        bytes.map(|bytes| self.parsed(bytes)).transpose()
+    }
+
+    fn parsed(&self, bytes: &[u8]) -> Result<Filling<'_>, ListFileError> {
         match self {
             Self::Block(list) => Ok(Filling::Block(list, ids(bytes)?)),
             Self::Allow(list) => Ok(Filling::Allow(list, ids(bytes)?)),
@@ -186,6 +202,16 @@ impl Filling<'_> {
     }
 }
 
+/// The text of a file that is there to its end.
+fn whole(bytes: &[u8]) -> Result<&[u8], ListFileError> {
+    // Editors of one system put a mark in front of UTF-8.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match text.last() {
+        None | Some(b'\n') => Ok(text),
+        Some(_) => Err(ListFileError::Unfinished { line: text.split(|&byte| byte == b'\n').count() }),
+    }
+}
+
 /// The lines that say something, each with its number.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, &str), ListFileError>> {
     let lines = bytes.split(|&byte| byte == b'\n').zip(1..).map(|(line, number)| {
@@ -196,12 +222,12 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, &str), ListFileErr
 }
 
 fn ids(bytes: &[u8]) -> Result<HashSet<ItemId>, ListFileError> {
-    lines(bytes).map(|line| line.and_then(|(number, text)| id(number, text))).collect()
+    lines(whole(bytes)?).map(|line| line.and_then(|(number, text)| id(number, text))).collect()
 }
 
 fn catalogue(bytes: &[u8]) -> Result<Catalogue, ListFileError> {
     let mut catalogue = Catalogue::new();
-    for line in lines(bytes) {
+    for line in lines(whole(bytes)?) {
         let (number, line) = line?;
         let (text, rest) = line.split_once('\t').ok_or_else(|| wrong(number, "there is no name"))?;
         let entry = entry(rest).map_err(|what| wrong(number, what))?;
@@ -231,8 +257,13 @@ fn entry(line: &str) -> Result<CatalogueEntry, String> {
     let mut parts = line.split('\t');
     let mut entry = CatalogueEntry::new(parts.next().unwrap_or_default());
     for tag in parts {
-        let weighted = tag.rsplit_once('=').and_then(|(name, weight)| Some((name, weight.parse().ok()?)));
-        let (name, weight) = weighted.unwrap_or((tag, 1.0));
+        let (name, weight) = match tag.rsplit_once('=') {
+            Some((name, weight)) => match weight.parse() {
+                Ok(weight) => (name, weight),
+                Err(_) => return Err(format!("the weight of tag {name:?} must be a number, got {weight:?}")),
+            },
+            None => (tag, 1.0),
+        };
         if name.is_empty() {
             return Err("a tag has no name".to_owned());
         }

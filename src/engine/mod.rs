@@ -56,7 +56,7 @@ pub use journaled::{JournaledEvent, JournaledEvents, journaled_events};
 #[cfg(feature = "reload")]
 pub use list_file::{ListChange, ListFileError};
 pub use manual::ManualEngine;
-pub use meters::{Degradation, Health, MemoryStats, StageLatencies, Stats, SweepProgress};
+pub use meters::{Degradation, Health, MemoryStats, ReloadStats, StageLatencies, Stats, SweepProgress};
 #[cfg(all(feature = "npz", feature = "reload"))]
 pub use model_file::ModelFileError;
 pub use observer::{LookAway, Notice, Observer};

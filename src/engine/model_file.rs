@@ -2,26 +2,31 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, after, bounded, never, select};
 use thiserror::Error;
 
 use super::build_error::BuildError;
 use super::builder::EngineBuilder;
-use super::observer::{Notice, WatchedObserver};
+use super::files::Herald;
+use super::meters::with_causes;
+use super::observer::Notice;
 use super::queue::{EventSender, Queued};
-use crate::exchange::ForeignModel;
 use crate::exchange::names::{ITEM_IDS, USER_IDS};
+use crate::exchange::{ForeignModel, ForeignModelError};
+use crate::model::Shared;
 use crate::training::TrainingError;
 use crate::types::Timestamp;
 use crate::watch::{StampWatch, Stamps, stamps};
 
 /// Files are read once they have been left alone for so long: whoever writes them may not be done.
 const QUIET: Duration = Duration::from_millis(50);
+/// Files that could not be read are tried again after so long.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How long a drop waits for the thread, which may be reading a large file.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
@@ -53,7 +58,7 @@ pub(super) struct ModelWatch {
 pub(super) struct Adopter {
     pub(super) path: PathBuf,
     pub(super) sender: EventSender,
-    pub(super) observer: Arc<WatchedObserver>,
+    pub(super) herald: Herald,
     /// If the engine has a model, when the input of the last one was frozen: a file from before has been dealt with.
     pub(super) since: Option<Timestamp>,
 }
@@ -73,12 +78,23 @@ impl EngineBuilder {
 
 impl ModelWatch {
     pub(super) fn begin(adopter: Adopter) -> Result<Self, BuildError> {
+        Self::begin_with(adopter, RETRY_AFTER, |path| ForeignModel::open_npz(path))
+    }
+
+    fn begin_with(
+        adopter: Adopter,
+        retry_after: Duration,
+        read: impl Fn(&Path) -> Result<ForeignModel, ForeignModelError> + Send + 'static,
+    ) -> Result<Self, BuildError> {
         let files = adopter.files();
+        // Before anybody has the engine: what comes later is news, however old it is.
+        let dealt_with = adopter.passed_over(&files);
         let watch = StampWatch::begin(files.to_vec(), QUIET).map_err(BuildError::Thread)?;
         let (stop, stopped) = bounded(0);
         let (alive, ended) = bounded::<Infallible>(0);
         let run = move || {
-            adopter.run(&watch, &files, &stopped);
+            let mut dealings = Dealings { adopter, files, read, dealt_with, to_retry: false, told: None };
+            dealings.run(&watch, retry_after, &stopped);
             drop(alive);
         };
         let thread = std::thread::Builder::new().name("segue-model".to_owned()).spawn(run);
@@ -103,61 +119,36 @@ impl Adopter {
         [self.path.clone(), self.path.with_file_name(USER_IDS), self.path.with_file_name(ITEM_IDS)]
     }
 
-    fn run(&self, watch: &StampWatch, files: &[PathBuf; 3], stopped: &Receiver<Infallible>) {
-        let mut dealt_with = None;
-        loop {
-            let seen = select! {
-                recv(stopped) -> _ => return,
-                recv(watch.stamps()) -> seen => match seen {
-                    Ok(seen) => seen,
-                    Err(_) => return,
-                },
-            };
-            // Whoever replaces files may take them away first.
-            if seen.contains(&None) || dealt_with.as_ref() == Some(&seen) {
-                continue;
-            }
-            let is_old = dealt_with.is_none() && self.is_from_before(&seen);
-            if is_old || self.adopt(files, &seen, stopped) {
-                dealt_with = Some(seen);
-            }
-        }
-    }
-
-    /// Whether the archive is older than the model that the engine was opened with.
-    fn is_from_before(&self, seen: &Stamps) -> bool {
-        let changed = seen.first().copied().flatten().map(|(_, changed)| changed);
-        let since_1970 = changed.and_then(|changed| changed.duration_since(SystemTime::UNIX_EPOCH).ok());
+    /// The files as they are, if all are there and the archive is older than the model that the engine was opened with.
+    fn passed_over(&self, files: &[PathBuf; 3]) -> Option<Stamps> {
+        let since = self.since?;
+        let seen = stamps(files);
+        let &[Some((_, changed)), Some(_), Some(_)] = seen.as_slice() else { return None };
+        let since_1970 = changed.duration_since(SystemTime::UNIX_EPOCH).ok();
         let changed = since_1970.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        self.since.is_some_and(|since| Timestamp::from_unix_ms(changed) <= since)
+        let is_old = Timestamp::from_unix_ms(changed) <= since;
+        if is_old {
+            let file = self.path.display();
+            tracing::info!(target: "segue::settings", %file, "a model file older than the model in use is passed over");
+        }
+        is_old.then_some(seen)
     }
 
-    /// Reads the files and has the engine adopt them, or tells why not. Says whether they were what had been `seen`: if they
-    /// changed meanwhile, how they are then is about to be told.
-    fn adopt(&self, files: &[PathBuf; 3], seen: &Stamps, stopped: &Receiver<Infallible>) -> bool {
-        let read = ForeignModel::open_npz(&self.path);
-        if stamps(files) != *seen {
-            return false;
-        }
-        let published = read.map_err(|error| ModelFileError::Unreadable { message: in_full(&error) });
-        let published = published.and_then(|model| {
-            self.observer.tell(&Notice::ModelRead {
-                file: &self.path,
-                n_users: model.users().ids.len(),
-                n_items: model.items().ids.len(),
-            });
-            self.publish(model, stopped).map_err(ModelFileError::from)
+    fn tell(&self, model: &ForeignModel) {
+        let Shared { user_ids, item_ids, .. } = &*self.sender.shared;
+        let (users, items) = (&model.users().ids, &model.items().ids);
+        self.herald.tell(&Notice::ModelRead {
+            file: &self.path,
+            n_users: users.len(),
+            n_known_users: users.iter().filter(|id| user_ids.get(id).is_some()).count(),
+            n_items: items.len(),
+            n_known_items: items.iter().filter(|id| item_ids.get(id).is_some()).count(),
         });
-        match published {
-            Ok(()) | Err(ModelFileError::Training(TrainingError::Cancelled)) => {}
-            Err(error) => self.refused(&self.path, &error),
-        }
-        true
     }
 
-    fn refused(&self, file: &Path, error: &ModelFileError) {
-        tracing::warn!(file = %file.display(), %error, "a model file was refused");
-        self.observer.tell(&Notice::ModelRefused { file, error });
+    fn refused(&self, error: &ModelFileError) {
+        let file = &self.path;
+        self.herald.refused(file, error, &Notice::ModelRefused { file, error });
     }
 
     fn publish(&self, model: ForeignModel, stopped: &Receiver<Infallible>) -> Result<(), TrainingError> {
@@ -172,12 +163,135 @@ impl Adopter {
     }
 }
 
-/// An error and all that it comes from.
-fn in_full(error: &dyn Error) -> String {
-    let (mut message, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        message = format!("{message}: {error}");
-        cause = error.source();
+/// What has become of the files so far.
+struct Dealings<R> {
+    adopter: Adopter,
+    files: [PathBuf; 3],
+    read: R,
+    /// How they were when they were adopted, refused or passed over last.
+    dealt_with: Option<Stamps>,
+    /// They could not be read, or changed meanwhile; whether that is over need not show in their stamps.
+    to_retry: bool,
+    /// What was told of files that could not be read.
+    told: Option<(Stamps, String)>,
+}
+
+impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
+    fn run(&mut self, watch: &StampWatch, retry_after: Duration, stopped: &Receiver<Infallible>) {
+        loop {
+            let retry = if self.to_retry { after(retry_after) } else { never() };
+            let seen = select! {
+                recv(stopped) -> _ => return,
+                recv(watch.stamps()) -> seen => match seen {
+                    Ok(seen) => seen,
+                    Err(_) => return,
+                },
+                recv(retry) -> _ => stamps(&self.files),
+            };
+            self.deal_with(seen, stopped);
+        }
     }
-    message
+
+    fn deal_with(&mut self, seen: Stamps, stopped: &Receiver<Infallible>) {
+        self.to_retry = false;
+        // Whoever replaces files may take them away first.
+        if seen.contains(&None) || self.dealt_with.as_ref() == Some(&seen) {
+            return;
+        }
+        let read = (self.read)(&self.adopter.path);
+        if stamps(&self.files) != seen {
+            self.to_retry = true;
+            return;
+        }
+        let outcome = match read {
+            Ok(model) => {
+                self.adopter.tell(&model);
+                self.adopter.publish(model, stopped).map_err(ModelFileError::from)
+            }
+            Err(error) => {
+                let message = with_causes(&error);
+                if is_of_the_system(&error) {
+                    self.to_retry = true;
+                    let told = Some((seen, message.clone()));
+                    if std::mem::replace(&mut self.told, told.clone()) != told {
+                        self.adopter.refused(&ModelFileError::Unreadable { message });
+                    }
+                    return;
+                }
+                Err(ModelFileError::Unreadable { message })
+            }
+        };
+        match outcome {
+            Ok(()) => self.adopter.herald.taken(),
+            Err(ModelFileError::Training(TrainingError::Cancelled)) => {}
+            Err(error) => self.adopter.refused(&error),
+        }
+        (self.dealt_with, self.told) = (Some(seen), None);
+    }
+}
+
+/// Whether the operating system did not let the files be read, which says nothing of what is in them.
+fn is_of_the_system(error: &ForeignModelError) -> bool {
+    let mut causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.raw_os_error().is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::als::AlsParams;
+    use crate::engine::handle::Engine;
+    use crate::engine::observer::{ObserveWith, WatchedObserver};
+    use crate::exchange::ForeignSide;
+
+    #[test]
+    fn files_that_the_system_does_not_let_be_read_are_told_of_once_and_tried_until_it_does() {
+        let directory = std::env::temp_dir().join(format!("segue-model-file-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("the temporary directory can be written");
+        for name in ["factors.npz", USER_IDS, ITEM_IDS] {
+            fs::write(directory.join(name), "what the reader makes of it").expect("it can be written");
+        }
+        let params = AlsParams::builder().n_factors(2).build().expect("usable settings");
+        let engine = Engine::builder().als(params).threads(1).open().expect("usable settings");
+        let known = crate::types::Event::listen("ana", "muse");
+        engine.import([known]).expect("it runs");
+        let (tell, told) = crossbeam_channel::unbounded();
+        let observe = move |notice: &Notice<'_>| {
+            // Whoever asked may have heard enough.
+            let _ = tell.send(format!("{notice:?}"));
+        };
+        let observer = WatchedObserver::new(Box::new(ObserveWith(observe)));
+        let adopter = Adopter {
+            path: directory.join("factors.npz"),
+            sender: engine.sender(),
+            herald: Herald { observer: Arc::new(observer), meters: Arc::clone(engine.meters()) },
+            since: None,
+        };
+        let tries = AtomicUsize::new(0);
+        let read = move |path: &Path| {
+            if tries.fetch_add(1, Ordering::Relaxed) < 3 {
+                // As if the host had no permission, which a test that runs as root always has.
+                let source = io::Error::from_raw_os_error(13);
+                return Err(ForeignModelError::Open { path: path.to_owned(), source });
+            }
+            let factors = crate::als::Factors::zeros(2, 2);
+            let users = ForeignSide { ids: vec!["ana".into(), "ben".into()], factors: factors.clone() };
+            ForeignModel::new(users, ForeignSide { ids: vec!["muse".into(), "air".into()], factors })
+        };
+        let watch =
+            ModelWatch::begin_with(adopter, Duration::from_millis(1), read).expect("there are threads");
+        let next = || told.recv_timeout(Duration::from_secs(60)).expect("it is told in time");
+        let refused = next();
+        assert!(refused.starts_with("ModelRefused") && refused.contains("cannot read"), "{refused}");
+        let read = next();
+        assert!(read.starts_with("ModelRead"), "{read}");
+        assert!(read.contains("n_users: 2, n_known_users: 1, n_items: 2, n_known_items: 1"), "{read}");
+        drop(watch);
+        // The system removes it some day, if we do not.
+        let _ = fs::remove_dir_all(directory);
+    }
 }

@@ -78,8 +78,12 @@ pub enum Notice<'a> {
         file: &'a Path,
         /// Its users.
         n_users: usize,
+        /// Those of them that the engine knows; the others are about to be added.
+        n_known_users: usize,
         /// Its items.
         n_items: usize,
+        /// Those of them that the engine knows.
+        n_known_items: usize,
     },
     /// The model in a file was not adopted; the one in use stays.
     #[cfg(all(feature = "npz", feature = "reload"))]

@@ -50,8 +50,20 @@ pub(super) struct Opening {
     pub(super) sync_on: SyncOn,
 }
 
+/// The writer of an engine, from its store if it has one.
+pub(super) fn writer(
+    settings: Settings,
+    policies: Policies,
+    opening: Option<Opening>,
+) -> Result<Writer, BuildError> {
+    match opening {
+        Some(opening) => open(settings, policies, opening),
+        None => Ok(Writer::new(settings, policies)),
+    }
+}
+
 /// Opens the store, or begins one that is empty. What is refused is left as it was.
-pub(super) fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writer, BuildError> {
+fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writer, BuildError> {
     let began = Instant::now();
     let _entered = tracing::info_span!(target: "segue::recovery", "recovery").entered();
     let storage = Arc::clone(&opening.store.storage);

@@ -188,7 +188,7 @@ pub struct EventSender {
     stopped: channel::Receiver<Infallible>,
     journal: JournalState,
     admission: Admission,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     handed_back: Arc<HandedBack>,
 }
 

@@ -47,6 +47,7 @@ impl ManualEngine {
 
 fn record(health: &Health, stats: &Stats, meters: &Meters) {
     record_state(health, stats);
+    record_reloads(stats);
     record_events(stats);
     record_model(stats);
     record_plugins(stats);
@@ -80,6 +81,12 @@ fn record_state(health: &Health, stats: &Stats) {
     for (part, bytes) in stats.memory.iter() {
         gauge!("segue_memory_bytes", "part" => part).set(as_f64(bytes));
     }
+}
+
+fn record_reloads(stats: &Stats) {
+    describe_counter!("segue_reloads_total", "Changes of watched files by result");
+    counter!("segue_reloads_total", "result" => "taken").absolute(stats.reloads.taken);
+    counter!("segue_reloads_total", "result" => "refused").absolute(stats.reloads.refused);
 }
 
 fn record_events(stats: &Stats) {

@@ -54,7 +54,8 @@ impl SweepPolicy for NeverSweep {
 /// is 30 minutes, 50,000 events, or the items' Gramian having moved by 5 %.
 ///
 /// The very first sweep comes after [`first_after`](Self::first_after) events (1,000), so that a new
-/// engine soon has a model. Without any new event there is never a sweep.
+/// engine soon has a model. Without any new event there is never a sweep. A time, a number or a movement of 0 means never,
+/// here as in a settings file.
 ///
 /// ```
 /// use segue::SweepEvery;
@@ -78,7 +79,7 @@ impl Default for SweepEvery {
 impl SweepEvery {
     /// Every so often.
     pub fn time(time: Duration) -> Self {
-        Self { time: Some(time), events: None, gramian_moved: None, first_after: 1_000 }
+        Self::never().with_period(Some(time))
     }
 
     /// Every so many minutes.
@@ -88,20 +89,25 @@ impl SweepEvery {
 
     /// Every so many events.
     pub fn events(events: u64) -> Self {
-        Self { time: None, events: Some(events), gramian_moved: None, first_after: 1_000 }
+        Self::never().with_n_events(Some(events))
+    }
+
+    /// Nothing but the first.
+    fn never() -> Self {
+        Self { time: None, events: None, gramian_moved: None, first_after: 1_000 }
     }
 
     /// Or after so many events.
     #[must_use]
     pub fn or_events(self, events: u64) -> Self {
-        Self { events: Some(events), ..self }
+        self.with_n_events(Some(events))
     }
 
     /// Or once the items' Gramian has moved by this share (0.05 is 5 %), but no sooner than a minute after the
     /// last sweep.
     #[must_use]
     pub fn or_gramian_moved(self, share: f64) -> Self {
-        Self { gramian_moved: Some(share), ..self }
+        self.with_movement(Some(share))
     }
 
     /// Every so often, if at all.
@@ -125,21 +131,21 @@ impl SweepEvery {
     }
 
     pub(crate) fn with_period(self, time: Option<Duration>) -> Self {
-        Self { time, ..self }
+        Self { time: time.filter(|time| !time.is_zero()), ..self }
     }
 
     pub(crate) fn with_n_events(self, events: Option<u64>) -> Self {
-        Self { events, ..self }
+        Self { events: events.filter(|&events| events > 0), ..self }
     }
 
     pub(crate) fn with_movement(self, gramian_moved: Option<f64>) -> Self {
-        Self { gramian_moved, ..self }
+        Self { gramian_moved: gramian_moved.filter(|&share| share > 0.0), ..self }
     }
 
-    /// The number of events after which the first sweep of a new engine comes.
+    /// The number of events after which the first sweep of a new engine comes, at least 1.
     #[must_use]
     pub fn first_after(self, events: u64) -> Self {
-        Self { first_after: events, ..self }
+        Self { first_after: events.max(1), ..self }
     }
 }
 
@@ -181,6 +187,19 @@ mod tests {
             (context(0, Some(60), 1.0), SweepDecision::Wait),
         ] {
             assert_eq!(policy.decide(&context), expected, "{context:?}");
+        }
+    }
+
+    #[test]
+    fn zero_means_never() {
+        for policy in [SweepEvery::events(0), SweepEvery::time(Duration::ZERO), SweepEvery::minutes(0)] {
+            let policy = policy.or_events(0).or_gramian_moved(0.0);
+            assert_eq!(
+                policy.decide(&context(1_000_000, Some(1_000), 1.0)),
+                SweepDecision::Wait,
+                "{policy:?}"
+            );
+            assert_eq!(policy.decide(&context(1_000, None, 0.0)), SweepDecision::Sweep, "but for the first");
         }
     }
 }

@@ -36,47 +36,43 @@ pub(crate) enum WatchError {
     /// The file cannot be read.
     #[error("{} cannot be read: {message}", path.display())]
     Read { path: PathBuf, kind: io::ErrorKind, message: String },
-    /// The operating system gave no thread.
-    #[error("no thread could be started: {message}")]
-    Thread { message: String },
 }
 
 /// Watches a file until it is dropped.
 ///
 /// The directory is watched rather than the file, so it may be written in place, replaced by a rename, removed and made again,
 /// or be a link that is turned elsewhere, as editors and deployments do. It is read whole once nothing has been heard of the
-/// directory for the quiet time; a writer who pauses for longer in the midst of a file has the half seen first and the
-/// whole soon after. Nobody need hear anything: the file is looked at every 10 seconds as well.
+/// directory for the quiet time, and never while it still changes; a writer who pauses for longer in the midst of a file has the
+/// half seen first and the whole soon after. Nobody need hear anything: the file is looked at every 10 seconds as well.
 ///
 /// It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to end, and gives it
 /// a second if it is just reading.
 #[derive(Debug)]
-pub(crate) struct FileWatch(LookOut<Contents>);
+pub(super) struct FileWatch(LookOut<Contents>);
 
 impl FileWatch {
-    /// Begins to watch; `quiet` is how long nothing must have been heard before the file is read.
+    /// Begins to watch; `quiet` is how long nothing must have been heard before the file is read, `known` what it held when it
+    /// was read before, if it was.
     ///
     /// # Errors
-    /// [`WatchError::NoName`] if the path cannot be that of a file, [`WatchError::Thread`] if there is none. That the file is
-    /// not there is told by [`contents`](Self::contents).
-    pub(crate) fn begin(path: impl Into<PathBuf>, quiet: Duration) -> Result<Self, WatchError> {
-        let path = path.into();
-        if path.file_name().is_none() {
-            return Err(WatchError::NoName { path });
-        }
-        let parent = path.clone();
-        let begun = LookOut::begin(&parent, quiet, move || read(&path));
-        begun.map(Self).map_err(|error| WatchError::Thread { message: error.to_string() })
+    /// If the operating system gives no thread. That the file is not there is told by [`contents`](Self::contents).
+    pub(super) fn begin(path: &Path, quiet: Duration, known: Option<Contents>) -> io::Result<Self> {
+        let file = path.to_owned();
+        LookOut::begin(vec![path.to_owned()], quiet, known, move || read(&file)).map(Self)
     }
 
-    /// What the file holds: as it is found first, then whenever that is another. There is one message at most: who has not
+    /// What the file holds: as it is found first, unless that was known, then whenever that is another. There is one message at most: who has not
     /// taken the one before gets the newer in its place.
-    pub(crate) fn contents(&self) -> &Receiver<Contents> {
+    pub(super) fn contents(&self) -> &Receiver<Contents> {
         self.0.told()
     }
 }
 
-fn read(path: &Path) -> Contents {
+/// Reads a file whole, unless it is none or too long.
+pub(crate) fn read(path: &Path) -> Contents {
+    if path.file_name().is_none() {
+        return Err(WatchError::NoName { path: path.to_owned() });
+    }
     let failed = |error: io::Error| {
         if error.kind() == io::ErrorKind::NotFound {
             WatchError::Missing { path: path.to_owned() }
@@ -94,6 +90,15 @@ fn read(path: &Path) -> Contents {
         return Err(WatchError::TooLarge { path: path.to_owned(), limit: MAX_BYTES });
     }
     Ok(bytes.into())
+}
+
+/// The bytes to go by; `None` if there are none: whoever replaces a file may take it away first.
+pub(crate) fn found(contents: &Contents) -> Result<Option<&[u8]>, &WatchError> {
+    match contents {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(WatchError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -150,7 +155,7 @@ mod tests {
         let directory = Directory::new();
         let path = directory.0.join("settings.toml");
         let missing = Err(WatchError::Missing { path: path.clone() });
-        let watch = FileWatch::begin(&path, QUIET).expect("there are threads");
+        let watch = FileWatch::begin(&path, QUIET, None).expect("there are threads");
         assert_eq!(next(&watch), missing);
         fs::write(&path, "a = 1").expect("it can be written");
         wait_for(&watch, b"a = 1", |_| ());
@@ -171,7 +176,7 @@ mod tests {
         let path = directory.0.join("list");
         let version = |number: u32| number.to_string().repeat(20_000).into_bytes();
         replace(&path, &version(0));
-        let watch = FileWatch::begin(&path, Duration::from_millis(1)).expect("there are threads");
+        let watch = FileWatch::begin(&path, Duration::from_millis(1), None).expect("there are threads");
         for number in 1..=300 {
             replace(&path, &version(number));
         }
@@ -191,7 +196,7 @@ mod tests {
         use std::io::Write;
         let directory = Directory::new();
         let path = directory.0.join("slow");
-        let watch = FileWatch::begin(&path, QUIET).expect("there are threads");
+        let watch = FileWatch::begin(&path, QUIET, None).expect("there are threads");
         let mut file = File::create(&path).expect("it can be made");
         for _ in 0..100 {
             file.write_all(b"half a line").expect("it can be written");
@@ -212,7 +217,7 @@ mod tests {
         }
         symlink("v1", at("data")).expect("it can be made");
         symlink("data/settings", at("settings")).expect("it can be made");
-        let watch = FileWatch::begin(at("settings"), QUIET).expect("there are threads");
+        let watch = FileWatch::begin(&at("settings"), QUIET, None).expect("there are threads");
         wait_for(&watch, b"one", |_| ());
         symlink("v2", at("new")).expect("it can be made");
         fs::rename(at("new"), at("data")).expect("it can be renamed");
@@ -220,9 +225,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_known_is_not_told() {
+        let directory = Directory::new();
+        let path = directory.0.join("list");
+        replace(&path, b"known");
+        let watch = FileWatch::begin(&path, QUIET, Some(read(&path))).expect("there are threads");
+        replace(&path, b"new");
+        assert_eq!(next(&watch).as_deref(), Ok(&b"new"[..]));
+    }
+
+    #[test]
     fn what_can_be_no_file_is_refused() {
-        let refused = FileWatch::begin("/", QUIET).expect_err("it names no file");
-        assert_eq!(refused, WatchError::NoName { path: "/".into() });
+        assert_eq!(read(Path::new("/")), Err(WatchError::NoName { path: "/".into() }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+        let directory = Directory::new();
+        let path = directory.0.join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("there are commands");
+        assert!(made.success());
+        assert_eq!(read(&path), Err(WatchError::NoFile { path }));
+        assert_eq!(read(Path::new("/dev/zero")), Err(WatchError::NoFile { path: "/dev/zero".into() }));
     }
 
     #[test]
@@ -230,7 +255,7 @@ mod tests {
         let directory = Directory::new();
         let path = directory.0.join("large");
         File::create(&path).and_then(|file| file.set_len(MAX_BYTES + 1)).expect("it can be made");
-        let watch = FileWatch::begin(&path, QUIET).expect("there are threads");
+        let watch = FileWatch::begin(&path, QUIET, None).expect("there are threads");
         assert_eq!(next(&watch), Err(WatchError::TooLarge { path: path.clone(), limit: MAX_BYTES }));
         replace(&path, b"small");
         wait_for(&watch, b"small", |_| ());

@@ -1,13 +1,14 @@
 //! A thread that obeys a file.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded, select};
 
-use super::file::{Contents, FileWatch, WatchError};
+use super::file::{Contents, FileWatch};
 
 /// A file is read once it has been left alone for so long: whoever writes it may not be done.
 const QUIET: Duration = Duration::from_millis(50);
@@ -21,16 +22,18 @@ pub(crate) struct FollowedFile {
 }
 
 impl FollowedFile {
-    /// Begins to watch; `obey` is told what the file holds first, and then whenever that is another.
+    /// Begins to watch; `obey` is told what the file holds whenever that is not what was `known` of it last, on a thread called
+    /// `name`.
     ///
     /// # Errors
-    /// Those of [`FileWatch::begin`], [`WatchError::Thread`] also for the thread called `name`.
+    /// If the operating system gives no thread.
     pub(crate) fn begin(
-        path: impl Into<PathBuf>,
+        path: &Path,
+        known: Option<Contents>,
         name: &str,
         obey: impl Fn(Contents) + Send + 'static,
-    ) -> Result<Self, WatchError> {
-        let watch = FileWatch::begin(path, QUIET)?;
+    ) -> io::Result<Self> {
+        let watch = FileWatch::begin(path, QUIET, known)?;
         let (stop, stopped) = bounded(0);
         let run = move || {
             loop {
@@ -43,8 +46,7 @@ impl FollowedFile {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-        let thread = thread.map_err(|error| WatchError::Thread { message: error.to_string() })?;
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
 
 use super::directory::DirectoryWatch;
+use super::stamps::{Stamps, stamps};
 
 /// How often it is looked when nothing is heard, and the watch begun anew.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// Who writes without a pause is looked at all the same after so many quiet times that did not come.
+/// A directory that is never left alone is looked at all the same after so many quiet times that did not come, unless the files
+/// themselves are what changes.
 const IMPATIENCE: u32 = 10;
 /// How long a drop waits for the thread, which may be stuck in a file system.
 const LAST_CALL: Duration = Duration::from_secs(1);
@@ -20,7 +22,7 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// Looks at files of a directory whenever it may find something else, until it is dropped.
 ///
 /// It looks once nothing has been heard of the directory for the quiet time; nobody need hear anything: it looks every 10
-/// seconds as well. It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to
+/// seconds as well. What changes while it looks is not told, but looked at again. It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to
 /// end, and gives it a second if it is just looking.
 #[derive(Debug)]
 pub(super) struct LookOut<T> {
@@ -31,19 +33,21 @@ pub(super) struct LookOut<T> {
 }
 
 impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
-    /// Begins to watch the directory of `file`; `quiet` is how long nothing must have been heard before `look` is called.
+    /// Begins to watch `files` of one directory; `quiet` is how long nothing must have been heard before `look` is called. What
+    /// is `known` is not told.
     pub(super) fn begin(
-        file: &Path,
+        files: Vec<PathBuf>,
         quiet: Duration,
+        known: Option<T>,
         look: impl Fn() -> T + Send + 'static,
     ) -> io::Result<Self> {
-        let directory = directory_of(file).to_owned();
+        let directory = files.first().map(|file| directory_of(file).to_owned()).unwrap_or_default();
         let (tells, told) = bounded(1);
         let (stop, stopped) = bounded(0);
         let (alive, ended) = bounded::<Infallible>(0);
-        let outbox = Outbox { tells, untaken: told.clone(), last: None };
+        let outbox = Outbox { tells, untaken: told.clone(), last: known };
         let run = move || {
-            watch(directory, quiet, look, outbox, &stopped);
+            watch(directory, quiet, || stamps(&files), look, outbox, &stopped);
             drop(alive);
         };
         let thread = std::thread::Builder::new().name("segue-watch".to_owned()).spawn(run)?;
@@ -52,7 +56,7 @@ impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
 }
 
 impl<T> LookOut<T> {
-    /// What was seen: as it was found first, then whenever that is another. There is one message at most: who has not taken
+    /// What was seen: as it was found first, unless that was known, then whenever that is another. There is one message at most: who has not taken
     /// the one before gets the newer in its place.
     pub(super) fn told(&self) -> &Receiver<T> {
         &self.told
@@ -103,6 +107,7 @@ impl<T: Clone + PartialEq> Outbox<T> {
 fn watch<T: Clone + PartialEq>(
     directory: PathBuf,
     quiet: Duration,
+    stamp: impl Fn() -> Stamps,
     look: impl Fn() -> T,
     mut outbox: Outbox<T>,
     stopped: &Receiver<Infallible>,
@@ -126,10 +131,15 @@ fn watch<T: Clone + PartialEq>(
         if watching.is_none() {
             watching = begin();
         }
-        outbox.tell(look());
+        let before = stamp();
+        let seen = look();
+        // What changes meanwhile may have been seen by halves; that it changed is about to be heard.
+        if stamp() == before {
+            outbox.tell(seen);
+        }
         select! {
             recv(stopped) -> _ => return,
-            recv(heard) -> _ => if !wait_for_quiet(&heard, quiet, stopped) { return },
+            recv(heard) -> _ => if !wait_for_quiet(&heard, quiet, &stamp, stopped) { return },
             default(LOOK_EVERY) => watching = None,
         }
         drop(watching.take_if(|_| !directory.exists()));
@@ -137,8 +147,14 @@ fn watch<T: Clone + PartialEq>(
 }
 
 /// Says whether to go on.
-fn wait_for_quiet(heard: &Receiver<()>, quiet: Duration, stopped: &Receiver<Infallible>) -> bool {
-    let deadline = Instant::now() + quiet.saturating_mul(IMPATIENCE).min(LOOK_EVERY);
+fn wait_for_quiet<S: PartialEq>(
+    heard: &Receiver<()>,
+    quiet: Duration,
+    stamp: impl Fn() -> S,
+    stopped: &Receiver<Infallible>,
+) -> bool {
+    let patience = quiet.saturating_mul(IMPATIENCE).min(LOOK_EVERY);
+    let (mut deadline, mut before) = (Instant::now() + patience, stamp());
     loop {
         select! {
             recv(stopped) -> _ => return false,
@@ -146,7 +162,55 @@ fn wait_for_quiet(heard: &Receiver<()>, quiet: Duration, stopped: &Receiver<Infa
             default(quiet.min(LOOK_EVERY)) => return true,
         }
         if Instant::now() >= deadline {
-            return true;
+            // Others may write to the directory for ever; whoever writes the files themselves is waited for.
+            let now = stamp();
+            if now == before {
+                return true;
+            }
+            (deadline, before) = (Instant::now() + patience, now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::fs;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_is_seen_of_a_file_that_changes_meanwhile_is_not_told() {
+        let file = std::env::temp_dir().join(format!("segue-look-{}", std::process::id()));
+        fs::write(&file, "half").expect("the temporary directory can be written");
+        let (n_looks, path) = (AtomicU32::new(0), file.clone());
+        let look = move || {
+            let number = n_looks.fetch_add(1, Ordering::Relaxed);
+            if number == 0 {
+                fs::write(&path, "half and the rest").expect("it can be written");
+            }
+            number
+        };
+        let watch = LookOut::begin(vec![file.clone()], Duration::from_millis(1), None, look);
+        let told = watch.expect("there are threads").told().recv_timeout(Duration::from_secs(60));
+        assert_eq!(told, Ok(1));
+        // The system removes it some day, if we do not.
+        let _ = fs::remove_file(file);
+    }
+
+    #[test]
+    fn files_that_are_still_written_to_are_waited_for_however_long_that_takes() {
+        let (hears, heard) = bounded(1);
+        // Never quiet: what is disconnected is always ready.
+        drop(hears);
+        let (_stop, stopped) = bounded(0);
+        let n_looks = Cell::new(0);
+        let grows_until_the_fifth_look = || {
+            n_looks.set(n_looks.get() + 1);
+            n_looks.get().min(5)
+        };
+        assert!(wait_for_quiet(&heard, Duration::from_millis(1), grows_until_the_fifth_look, &stopped));
+        assert_eq!(n_looks.get(), 6);
     }
 }

@@ -10,13 +10,13 @@ mod file;
 mod follow;
 #[cfg(feature = "reload")]
 mod look;
-#[cfg(all(feature = "npz", feature = "reload"))]
+#[cfg(feature = "reload")]
 mod stamps;
 
 #[cfg(feature = "spool")]
 pub(crate) use directory::DirectoryWatch;
 #[cfg(feature = "reload")]
-pub(crate) use file::WatchError;
+pub(crate) use file::{Contents, found, read};
 #[cfg(feature = "reload")]
 pub(crate) use follow::FollowedFile;
 #[cfg(all(feature = "npz", feature = "reload"))]

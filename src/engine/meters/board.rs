@@ -1,6 +1,8 @@
 //! Where the writer counts and everybody reads.
 
 use std::collections::HashMap;
+#[cfg(feature = "reload")]
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -10,7 +12,7 @@ use parking_lot::Mutex;
 use super::health::{Degradation, Health, with_causes};
 use super::memory::WriterBytes;
 use super::stages::{StageLatencies, Stages};
-use super::stats::{Stats, SweepProgress};
+use super::stats::{ReloadStats, Stats, SweepProgress};
 use super::waiting::Waiting;
 use super::watches::Watches;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
@@ -57,6 +59,7 @@ struct Rare {
     frozen: Option<(Instant, Duration)>,
     sweep: Option<UnderWay>,
     sweep_failure: Option<TrainingError>,
+    reloads: ReloadStats,
     checkpoint_failure: Option<String>,
     bytes: WriterBytes,
     read_only: Option<StorageFailure>,
@@ -202,6 +205,22 @@ impl Meters {
         rare.sweep_failure = Some(error.clone());
     }
 
+    /// What a watched file says is in force.
+    #[cfg(feature = "reload")]
+    pub(crate) fn file_taken(&self) {
+        self.rare.lock().reloads.taken += 1;
+    }
+
+    /// A watched file is refused.
+    #[cfg(feature = "reload")]
+    pub(crate) fn file_refused(&self, file: &Path, error: &dyn std::error::Error) {
+        let message = format!("{}: {}", file.display(), with_causes(error));
+        tracing::warn!(target: "segue::settings", error = message, "a watched file was refused");
+        let mut rare = self.rare.lock();
+        rare.reloads.refused += 1;
+        rare.reloads.latest_refusal = Some(message);
+    }
+
     pub(crate) fn read_only(&self, why: StorageFailure) {
         tracing::error!(target: "segue::journal", %why, "the journal failed; the engine is read-only");
         self.rare.lock().read_only = Some(why);
@@ -272,6 +291,7 @@ impl Meters {
             failed_checkpoints: rare.failed_checkpoints,
             last_checkpoint: rare.last_checkpoint.clone(),
             last_sweep: rare.last_sweep,
+            reloads: rare.reloads.clone(),
             degradations: self.degradations(&rare),
             plugin_panics: plugins
                 .iter()

@@ -17,5 +17,5 @@ pub use memory::MemoryStats;
 pub(super) use memory::WriterBytes;
 pub use stages::StageLatencies;
 pub(super) use stages::Stages;
-pub use stats::{Stats, SweepProgress};
+pub use stats::{ReloadStats, Stats, SweepProgress};
 pub(super) use watches::{HandedBack, Watches};

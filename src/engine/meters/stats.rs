@@ -57,6 +57,8 @@ pub struct Stats {
     pub failed_checkpoints: u64,
     /// What the last one is.
     pub last_checkpoint: Option<CheckpointReport>,
+    /// What has become of watched files since the engine was opened; nothing without the feature `reload`.
+    pub reloads: ReloadStats,
     /// What the last published sweep did, and what the gate has found out about it.
     pub last_sweep: Option<SweepReport>,
     /// All that is wrong at the moment, the gravest first, as `health` tells of one.
@@ -88,6 +90,18 @@ pub struct Stats {
     pub lag: Duration,
     /// The last event whose effect is visible.
     pub visible: EventSeq,
+}
+
+/// What has become of the files that an engine watches: settings, lists, catalogues and models.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ReloadStats {
+    /// Files whose change was taken in.
+    pub taken: u64,
+    /// Files that were refused; nothing has changed then.
+    pub refused: u64,
+    /// The file that was refused last, and why; also if it has been taken since.
+    pub latest_refusal: Option<String>,
 }
 
 /// How far a sweep has come.

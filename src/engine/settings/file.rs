@@ -264,6 +264,12 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_of_utf_8_in_front_says_nothing() {
+        let file = SettingsFile::parse("\u{feff}[sweeps]\nlater = 3\n").expect("sound");
+        assert_eq!(file.over(&base()).map(|settings| settings.later_sweeps), Ok(3));
+    }
+
+    #[test]
     fn a_beginning_of_a_file_is_refused_or_ends_with_a_whole_line() {
         let text = "[sweeps]\nlater = 12\n[gate]\nt_limit = 3.25\nmin_trials = 400\n";
         for end in 1..text.len() {

@@ -29,7 +29,6 @@ impl Key {
     }
 
     /// What takes the place of the built-in plug-in that has this setting.
-    #[cfg(feature = "reload")]
     pub(super) fn seam(&self) -> &'static str {
         match self.name.split_once('.') {
             Some(("gate", _)) => "sweep gate",
@@ -147,7 +146,7 @@ pub(super) const KEYS: &[Key] = &[
         whole: false,
         get: |all| Some(all.sweep_every?.period().map_or(0.0, |period| period.as_secs_f64())),
         set: |all, value| {
-            with_policy(all, |policy| policy.with_period(above_zero(value).map(Duration::from_secs_f64)));
+            with_policy(all, |policy| policy.with_period(Some(Duration::from_secs_f64(value))));
         },
     },
     Key {
@@ -156,7 +155,7 @@ pub(super) const KEYS: &[Key] = &[
         most: 1e15,
         whole: true,
         get: |all| Some(wide(all.sweep_every?.n_events().unwrap_or(0))),
-        set: |all, value| with_policy(all, |policy| policy.with_n_events(above_zero(value).map(whole))),
+        set: |all, value| with_policy(all, |policy| policy.with_n_events(Some(whole(value)))),
     },
     Key {
         name: "sweeps.gramian_moved",
@@ -164,7 +163,7 @@ pub(super) const KEYS: &[Key] = &[
         most: 1e6,
         whole: false,
         get: |all| Some(all.sweep_every?.movement().unwrap_or(0.0)),
-        set: |all, value| with_policy(all, |policy| policy.with_movement(above_zero(value))),
+        set: |all, value| with_policy(all, |policy| policy.with_movement(Some(value))),
     },
     Key {
         name: "sweeps.first_after_events",
@@ -220,11 +219,6 @@ fn with_gate(all: &mut LiveSettings, change: impl FnOnce(&mut QualityGate)) {
     if let Some(gate) = &mut all.gate {
         change(gate);
     }
-}
-
-/// 0 turns a criterion off.
-fn above_zero(value: f64) -> Option<f64> {
-    (value > 0.0).then_some(value)
 }
 
 /// What a person would write for a single: 0.003, not its neighbour 0.003000000026.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::keys::KEYS;
+use super::keys::{KEYS, Key};
 use crate::ingest::{MusicSettings, MusicSettingsError, MusicWeigher};
 use crate::training::{QualityGate, SweepEvery};
 
@@ -47,11 +47,11 @@ pub struct LiveSettings {
     pub later_sweeps: usize,
     /// As [`EngineBuilder::item_batch_every`](crate::EngineBuilder::item_batch_every).
     pub item_batch_every: Duration,
-    /// The sweep policy; `None` if it is not a [`SweepEvery`], and then it stays what it is.
+    /// The sweep policy; `None` if it is not a [`SweepEvery`]. What is `None` stays what it is.
     pub sweep_every: Option<SweepEvery>,
-    /// The numbers of the weigher; `None` if it is not a [`MusicWeigher`], and then it stays what it is.
+    /// The numbers of the weigher; `None` if it is not a [`MusicWeigher`].
     pub weigher: Option<MusicSettings>,
-    /// The sweep gate; `None` if it is not a [`QualityGate`], and then it stays what it is.
+    /// The sweep gate; `None` if it is not a [`QualityGate`].
     pub gate: Option<QualityGate>,
 }
 
@@ -115,11 +115,15 @@ pub enum SettingError {
 }
 
 impl LiveSettings {
-    /// What is different in `after`, if each such value is in its range.
+    /// What is different in `after`, if each such value is in its range and has somewhere to go.
     pub(in crate::engine) fn checked_changes_to(
         &self,
         after: &Self,
     ) -> Result<Vec<SettingChange>, SettingError> {
+        let homeless = |key: &&Key| (key.get)(self).is_none() && (key.get)(after).is_some();
+        if let Some(key) = KEYS.iter().find(homeless) {
+            return Err(SettingError::OwnPlugin { key: key.name, seam: key.seam() });
+        }
         let changes = self.changes_to(after);
         for change in &changes {
             KEYS.iter().filter(|key| key.name == change.key).try_for_each(|key| key.check(change.after))?;
@@ -138,7 +142,7 @@ impl LiveSettings {
 
     /// What is different in `after`. What only one of them has is left out.
     pub fn changes_to(&self, after: &Self) -> Vec<SettingChange> {
-        let change = |key: &super::keys::Key| {
+        let change = |key: &Key| {
             let (before, after) = ((key.get)(self)?, (key.get)(after)?);
             // Bits, so that nothing is equal that is not the same.
             (before.to_bits() != after.to_bits()).then_some(SettingChange { key: key.name, before, after })

@@ -14,5 +14,7 @@ pub use live::{LiveSettings, SettingChange, SettingError};
 #[cfg(feature = "reload")]
 pub use reload::ReloadError;
 #[cfg(feature = "reload")]
-pub(super) use reload::Retuner;
+pub(super) use reload::{Retuner, laid_over};
 pub use retune::RetuneError;
+#[cfg(feature = "reload")]
+pub(super) use retune::begin_with;

@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use super::live::{LiveSettings, SettingChange, SettingError};
 use crate::als::AlsParams;
+#[cfg(feature = "reload")]
+use crate::engine::builder::Policies;
 use crate::engine::builder::Settings;
 use crate::engine::queue::Queued;
 use crate::engine::writer::Writer;
@@ -37,10 +39,11 @@ impl Engine {
 
     /// Goes on with other settings, all of them from one moment on: what the calling thread has sent so far is learned by
     /// the old ones. With a store, they are part of what is replayed, so a replay changes them at the same moment; opened
-    /// anew, an engine has those of its builder. Blocks until they are in force, and tells what has changed.
+    /// anew, an engine has those of its settings file and its builder. Blocks until they are in force, and tells what has changed.
     ///
     /// # Errors
-    /// [`RetuneError`]; nothing has changed then.
+    /// [`RetuneError`]; nothing has changed then. Numbers for a place that a plug-in of the host's own has are refused, as they are
+    /// in a file: whoever asks for them is to know that nothing goes by them.
     pub fn retune(&self, settings: LiveSettings) -> Result<Vec<SettingChange>, RetuneError> {
         let (done, changes) = bounded(1);
         self.sender().send_queued(Queued::Retune { settings: Box::new(settings), done })?;
@@ -92,6 +95,51 @@ impl LiveSettings {
     }
 }
 
+/// The places of an engine where its numbers are, but for those that are learned by.
+struct Places<'e> {
+    settings: &'e mut Settings,
+    weigher: &'e mut Arc<dyn Weigher>,
+    policy: &'e mut Box<dyn SweepPolicy>,
+    gate: &'e mut Arc<WatchedGate>,
+}
+
+impl Places<'_> {
+    /// Puts other numbers there, if the built-in plug-ins are there that have them.
+    fn put(self, before: &LiveSettings, after: &LiveSettings) -> Result<(), SettingError> {
+        if let (Some(_), Some(weigher)) = (before.weigher, after.weigher) {
+            *self.weigher = Arc::new(MusicWeigher::new(weigher)?);
+        }
+        if let (Some(_), Some(policy)) = (before.sweep_every, after.sweep_every) {
+            *self.policy = Box::new(policy);
+        }
+        if let (Some(_), Some(gate)) = (before.gate, after.gate) {
+            *self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
+        }
+        self.settings.first_sweeps = after.first_sweeps;
+        self.settings.warm_sweeps = after.later_sweeps;
+        self.settings.item_batch_every = after.item_batch_every;
+        Ok(())
+    }
+}
+
+/// What is to be opened begins with other numbers than those of its builder.
+#[cfg(feature = "reload")]
+pub(in crate::engine) fn begin_with(
+    settings: &mut Settings,
+    policies: &mut Policies,
+    before: &LiveSettings,
+    after: &LiveSettings,
+) -> Result<(), SettingError> {
+    let changes = before.checked_changes_to(after)?;
+    settings.learning = with_numbers(&settings.learning, after);
+    let Policies { weigher, sweep_policy: policy, gate, .. } = policies;
+    Places { settings, weigher, policy, gate }.put(before, after)?;
+    if !changes.is_empty() {
+        tracing::info!(target: "segue::settings", ?changes, "settings of a file go before the builder's");
+    }
+    Ok(())
+}
+
 impl Writer {
     /// The numbers in force.
     pub(in crate::engine) fn live_settings(&self) -> LiveSettings {
@@ -115,24 +163,14 @@ impl Writer {
         if let Some(failure) = &self.journal_failure {
             return Err(read_only(failure.clone()));
         }
-        let learning = self.learning_with(&settings);
+        let learning = with_numbers(&self.settings.learning, &settings);
         if learning != self.settings.learning {
             self.log(|| Record::Settings(learning.clone()));
             self.commit().map_err(read_only)?;
             self.perform_settings(learning);
         }
-        self.settings.first_sweeps = settings.first_sweeps;
-        self.settings.warm_sweeps = settings.later_sweeps;
-        self.settings.item_batch_every = settings.item_batch_every;
-        if let (Some(_), Some(policy)) = (before.sweep_every, settings.sweep_every) {
-            self.policy = Box::new(policy);
-        }
-        if let (Some(_), Some(gate)) = (before.gate, settings.gate) {
-            self.gate = Arc::new(self.gate.replaced_by(Box::new(gate)));
-        }
-        if let (Some(_), Some(weigher)) = (before.weigher, settings.weigher) {
-            self.weigher = Arc::new(MusicWeigher::new(weigher).map_err(SettingError::from)?);
-        }
+        let Self { settings: ours, weigher, policy, gate, .. } = self;
+        Places { settings: ours, weigher, policy, gate }.put(&before, &settings)?;
         drop(self.session_rules.replace(Arc::new(self.rules_of_sessions())));
         self.show_settings();
         if !changes.is_empty() {
@@ -140,24 +178,23 @@ impl Writer {
         }
         Ok(changes)
     }
+}
 
-    fn learning_with(&self, settings: &LiveSettings) -> LearningSettings {
-        let now = &self.settings.learning;
-        let als = AlsParams::builder()
-            .n_factors(now.als.n_factors())
-            .seed(now.als.seed())
-            .regularization(settings.regularization)
-            .unobserved_weight(settings.unobserved_weight)
-            .frequency_exponent(settings.frequency_exponent)
-            .build()
-            .expect("every value is in the range of its key");
-        LearningSettings {
-            als,
-            weighing: now.weighing,
-            max_history: settings.max_history,
-            recent_events: settings.recent_events,
-            dedupe_window: settings.dedupe_window,
-        }
+fn with_numbers(learning: &LearningSettings, settings: &LiveSettings) -> LearningSettings {
+    let als = AlsParams::builder()
+        .n_factors(learning.als.n_factors())
+        .seed(learning.als.seed())
+        .regularization(settings.regularization)
+        .unobserved_weight(settings.unobserved_weight)
+        .frequency_exponent(settings.frequency_exponent)
+        .build()
+        .expect("every value is in the range of its key");
+    LearningSettings {
+        als,
+        weighing: learning.weighing,
+        max_history: settings.max_history,
+        recent_events: settings.recent_events,
+        dedupe_window: settings.dedupe_window,
     }
 }
 
@@ -219,9 +256,18 @@ mod tests {
         let mut engine = engine(EngineBuilder::default().sweep_policy(NeverSweep).sweep_gate(Never));
         let mut settings = engine.settings();
         assert_eq!((settings.sweep_every, settings.gate), (None, None));
-        settings.sweep_every = Some(SweepEvery::events(1));
+        settings.later_sweeps += 1;
+        assert_eq!(engine.retune(settings.clone()).map(|changes| changes.len()), Ok(1));
+        let before = engine.settings();
+        settings.later_sweeps += 1;
         settings.gate = Some(QualityGate::default());
-        assert_eq!(engine.retune(settings), Ok(vec![]), "there is nothing that could take them");
-        assert_eq!((engine.settings().sweep_every, engine.settings().gate), (None, None));
+        let refused = engine.retune(settings.clone()).expect_err("there is nothing that could take it");
+        let key = "gate.t_limit";
+        assert_eq!(refused, SettingError::OwnPlugin { key, seam: "sweep gate" }.into());
+        settings.sweep_every = Some(SweepEvery::events(1));
+        let refused = engine.retune(settings).expect_err("there is nothing that could take it");
+        let key = "sweeps.every_seconds";
+        assert_eq!(refused, SettingError::OwnPlugin { key, seam: "sweep policy" }.into());
+        assert_eq!(engine.settings(), before);
     }
 }

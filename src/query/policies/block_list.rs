@@ -85,6 +85,12 @@ impl BlockList {
         self.set.load().len()
     }
 
+    /// Whether one is a clone of the other.
+    #[cfg(feature = "reload")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.set, &other.set)
+    }
+
     /// What is on it now.
     #[cfg(feature = "reload")]
     pub(crate) fn keys(&self) -> Arc<HashSet<ItemId>> {
@@ -178,6 +184,12 @@ impl AllowList {
     /// How many there are on it.
     pub fn len(&self) -> usize {
         self.set.load().len()
+    }
+
+    /// Whether one is a clone of the other.
+    #[cfg(feature = "reload")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.set, &other.set)
     }
 
     /// What is on it now.

@@ -57,6 +57,12 @@ impl Flags {
         self.catalogue.load()
     }
 
+    /// Whether one is a clone of the other.
+    #[cfg(feature = "reload")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.catalogue, &other.catalogue)
+    }
+
     /// Keeps back what has the flag.
     pub fn without(&self, flag: impl Into<Arc<str>>) -> FlagFilter {
         self.filter(flag.into(), Shown::Without)
