@@ -55,8 +55,8 @@ fn multiply_tile<S: Simd, const N: usize>(
     let mut sums = [f32x16::splat(simd, 0.0); N];
     for l in 0..stride {
         let right = load(simd, matrix, l * stride + at);
-        for i in 0..N {
-            sums[i] = f32x16::splat(simd, rows[i][l]).mul_add_precise(right, sums[i]);
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum = f32x16::splat(simd, row[l]).mul_add_precise(right, *sum);
         }
     }
     for (product, sum) in products.chunks_exact_mut(stride).zip(sums) {
