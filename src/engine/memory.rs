@@ -1,6 +1,7 @@
 //! What the writer says of its memory, and of what did not get into the journal.
 
 use super::meters::WriterBytes;
+use super::rollback::ModelBefore;
 use super::writer::Writer;
 use crate::model::{Generation, Outcome};
 
@@ -20,7 +21,7 @@ impl Writer {
             by_item: self.by_item.n_bytes(),
             dedupe: self.dedupe.n_bytes(),
             journal_buffer: self.journal.as_ref().map_or(0, |journal| journal.n_buffer_bytes() as u64),
-            model_before: before.map_or(0, |before| before.n_bytes()),
+            model_before: before.map_or(0, ModelBefore::n_bytes),
             retired_generations: retired.map(|old| n_bytes_of(old)).sum(),
         });
     }
