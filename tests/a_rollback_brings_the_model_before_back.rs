@@ -15,6 +15,9 @@ use segue::{
 const CALM: std::ops::Range<u64> = 0..20;
 const BUSY: std::ops::Range<u64> = 20..30;
 
+/// The score of each item, for each user.
+type Lists = Vec<Vec<(ItemId, f32)>>;
+
 /// Rows are turned in `f32` when a model comes back.
 const CLOSE: f32 = 1e-4;
 
@@ -41,7 +44,7 @@ fn more() -> impl Iterator<Item = Event> {
 }
 
 /// Two generations, and the lists of the first.
-fn twice_swept(builder: EngineBuilder) -> (ManualEngine, Vec<Vec<(ItemId, f32)>>) {
+fn twice_swept(builder: EngineBuilder) -> (ManualEngine, Lists) {
     let mut engine = builder.open_manual().expect("usable settings");
     learn(&mut engine, random_events(1, 600, 30, 40));
     assert_eq!(engine.rollback(), Err(TrainingError::NoModelBefore), "there is no model at all");
@@ -55,7 +58,7 @@ fn twice_swept(builder: EngineBuilder) -> (ManualEngine, Vec<Vec<(ItemId, f32)>>
 }
 
 /// The scores of all items, by item, for each of the calm ones.
-fn lists(view: &View) -> Vec<Vec<(ItemId, f32)>> {
+fn lists(view: &View) -> Lists {
     let list = |user: u64| {
         let list = view.user(user).recommend().allow_known().limit(100).run().expect("always an answer");
         let mut scores: Vec<(ItemId, f32)> =
@@ -171,7 +174,7 @@ impl SweepGate for Turnstile {
 }
 
 /// An engine twice swept whose third sweep stands before its gate, the first lists, the sweep, and what lets it go on.
-fn amid_a_sweep() -> (Engine, Vec<Vec<(ItemId, f32)>>, SweepHandle, Sender<()>) {
+fn amid_a_sweep() -> (Engine, Lists, SweepHandle, Sender<()>) {
     let ((arrived, has_arrived), (go, go_on)) = (bounded(1), bounded(1));
     let engine = small().sweep_gate(Turnstile { arrived, go_on }).open().expect("usable settings");
     engine.import(random_events(1, 600, 30, 40)).expect("running");
@@ -250,7 +253,7 @@ fn a_full_engine_goes_back_too() {
     let mut limits = Limits::default();
     limits.max_bytes = 60_000;
     let (mut engine, _) = twice_swept(small().limits(limits));
-    let is_full = (1_000_u64..).any(|user| {
+    let is_full = (1_000..100_000_u64).any(|user| {
         let outcome = engine.apply(Event::listen(user, user)).expect("well formed");
         matches!(outcome, Outcome::Rejected(Refusal::TooManyBytes { .. }))
     });
