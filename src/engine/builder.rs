@@ -28,8 +28,11 @@ use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
 use crate::storage::{DirStorage, Storage, WatchedStorage};
-use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
-use crate::types::{Clock, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
+use crate::training::{
+    GateFacts, GateRefusal, JudgeWith, SweepContext, SweepDecision, SweepEvery, SweepGate, SweepPolicy,
+    SweepWith, WatchedGate,
+};
+use crate::types::{Clock, ClockWith, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -177,10 +180,28 @@ impl EngineBuilder {
         Self { policy: Box::new(policy), ..self }
     }
 
+    /// As [`sweep_policy`](Self::sweep_policy), from a closure.
+    #[must_use]
+    pub fn sweep_policy_with(
+        self,
+        decide: impl Fn(&SweepContext) -> SweepDecision + Send + Sync + 'static,
+    ) -> Self {
+        self.sweep_policy(SweepWith(decide))
+    }
+
     /// Whether what a sweep has found is published; default [`QualityGate::default`](crate::plugin::QualityGate).
     #[must_use]
     pub fn sweep_gate(self, gate: impl SweepGate) -> Self {
         Self { gate: WatchedGate::new(Box::new(gate)), ..self }
+    }
+
+    /// As [`sweep_gate`](Self::sweep_gate), from a closure.
+    #[must_use]
+    pub fn sweep_gate_with(
+        self,
+        judge: impl Fn(&GateFacts<'_>) -> Result<(), GateRefusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.sweep_gate(JudgeWith(judge))
     }
 
     /// Who is told what the engine does; default nobody.
@@ -280,6 +301,12 @@ impl EngineBuilder {
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// As [`clock`](Self::clock), from a closure.
+    #[must_use]
+    pub fn clock_with(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock(ClockWith(now))
     }
 
     /// How much the engine holds; default [`Limits::default`].

@@ -26,7 +26,8 @@ const BUDGET: Duration = Duration::from_millis(100);
 ///
 /// Asked on a thread of the pool, once a sweep, after the training; it should answer within 100 ms. A panic is caught,
 /// counted, and [`QualityGate::default`] decides instead. Not asked whether everything is finite: what is not is never
-/// published, whatever a gate says. Not asked by a replay, which does what the journal says was done.
+/// published, whatever a gate says. Not asked by a replay, which does what the journal says was done. A closure is given with
+/// [`EngineBuilder::sweep_gate_with`](crate::EngineBuilder::sweep_gate_with).
 ///
 /// ```
 /// use segue::plugin::{GateFacts, GateRefusal, QualityGate, SweepGate};
@@ -237,6 +238,24 @@ impl SweepGate for QualityGate {
 /// What trials come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Outcome {
+/// A closure as a sweep gate.
+pub(crate) struct JudgeWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for JudgeWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JudgeWith(closure)")
+    }
+}
+
+impl<F> SweepGate for JudgeWith<F>
+where
+    F: Fn(&GateFacts<'_>) -> Result<(), GateRefusal> + Send + Sync + 'static,
+{
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        (self.0)(facts)
+    }
+}
+
     /// Mean NDCG@100 of the model in use.
     pub(super) before: f64,
     /// That of the candidate.

@@ -48,6 +48,21 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+/// A closure as a clock.
+pub(crate) struct ClockWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for ClockWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClockWith(closure)")
+    }
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync + 'static> Clock for ClockWith<F> {
+    fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
 /// The operating system's wall clock: the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
