@@ -20,10 +20,10 @@ use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
-use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WatchedClock, WeighWith, Weigher};
+use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
-use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
+use crate::model::{Decay, LearningSettings, Limits, Saturation, WatchedClock, Weighing};
 use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
@@ -32,7 +32,7 @@ use crate::training::{
     GateFacts, GateRefusal, JudgeWith, SweepContext, SweepDecision, SweepEvery, SweepGate, SweepPolicy,
     SweepWith, WatchedGate,
 };
-use crate::types::{Clock, ClockWith, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
+use crate::types::{Clock, ClockWith, MAX_ID_BYTES, Signal, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,7 +86,6 @@ pub struct EngineBuilder {
     queries: QueryPolicies,
     sources: Vec<Box<dyn EventSource>>,
     watches: Watches,
-    clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
     saturation: Saturation,
@@ -118,7 +117,6 @@ impl Default for EngineBuilder {
             queries: QueryPolicies::watched_by(watches.queries.clone()),
             watches,
             sources: Vec::new(),
-            clock: Arc::new(SystemClock),
             limits: Limits::default(),
             catalogue: CatalogueMode::Open,
             saturation: Saturation::Log,
@@ -297,10 +295,11 @@ impl EngineBuilder {
         self
     }
 
-    /// Where the time comes from; default [`SystemClock`].
+    /// Where the time comes from; default [`SystemClock`](crate::SystemClock).
     #[must_use]
-    pub fn clock(self, clock: impl Clock) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.queries.clock = WatchedClock::new(Arc::new(clock), Arc::clone(&self.watches.queries.clock));
+        self
     }
 
     /// As [`clock`](Self::clock), from a closure.
@@ -507,11 +506,7 @@ impl EngineBuilder {
     }
 
     fn admission(&self) -> Admission {
-        Admission::new(self.watched_clock(), self.max_ahead, Arc::clone(&self.watches.invalid))
-    }
-
-    fn watched_clock(&self) -> WatchedClock {
-        WatchedClock::new(Arc::clone(&self.clock), Arc::clone(&self.watches.queries.clock))
+        Admission::new(self.queries.clock.clone(), self.max_ahead, Arc::clone(&self.watches.invalid))
     }
 
     fn writer(mut self, sync_on: SyncOn) -> Result<Writer, BuildError> {
@@ -545,7 +540,6 @@ impl EngineBuilder {
                 return Err(BuildError::Limit { name });
             }
         }
-        let clock = self.watched_clock();
         let (pool, helpers) = match self.pool {
             Some(pool) => (Arc::clone(&pool), pool),
             None => own_pools(self.threads)?,
@@ -560,15 +554,12 @@ impl EngineBuilder {
             },
             limits: self.limits,
             catalogue: self.catalogue,
-            clock,
+            clock: self.queries.clock.clone(),
             path: self.path,
             first_sweeps,
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        let mut queries = self.queries;
-        queries.clock = self.clock;
-        let queries = Arc::new(queries);
         let watches = Watches {
             gate: Some(Arc::clone(&self.gate.watch)),
             observer: Some(Arc::clone(&self.observer.watch)),
@@ -581,7 +572,7 @@ impl EngineBuilder {
             observer: Arc::new(self.observer),
             pool,
             helpers,
-            queries,
+            queries: Arc::new(self.queries),
             watches,
         };
         Ok((settings, policies))
