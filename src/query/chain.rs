@@ -8,7 +8,7 @@ use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
-use crate::guard::{LatencyHistogram, Watch, fenced};
+use crate::guard::{LatencyHistogram, Watch};
 use crate::model::WatchedClock;
 use crate::types::{SystemClock, Timestamp};
 
@@ -82,8 +82,7 @@ impl QueryPolicies {
 
     /// Adds a slate policy, after those added before.
     pub(crate) fn push_slate(&mut self, slate: Box<dyn SlatePolicy>) {
-        // Nothing is under watch yet; one that panics here will do so again.
-        self.mixes_known |= fenced(|| slate.mixes_known()).unwrap_or_default();
+        self.mixes_known |= self.watches.slate.call(|| slate.mixes_known()).unwrap_or_default();
         self.slates.push(slate);
     }
 
