@@ -27,7 +27,7 @@ use crate::model::{Decay, LearningSettings, Limits, Saturation, WatchedClock, We
 use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
-use crate::storage::{DirStorage, Storage, WatchedStorage};
+use crate::storage::{DirStorage, Storage};
 use crate::training::{
     GateFacts, GateRefusal, JudgeWith, SweepContext, SweepDecision, SweepEvery, SweepGate, SweepPolicy,
     SweepWith, WatchedGate,
@@ -485,6 +485,7 @@ impl EngineBuilder {
     pub fn replay_until(mut self, time: Timestamp) -> Result<Past, BuildError> {
         let StoreSettings { storage, .. } = self.store.take().ok_or(BuildError::NoStore)?;
         let (settings, policies) = self.checked()?;
+        let storage = policies.watches.storage.over(storage);
         past::replay_until(settings, policies, storage, time)
     }
 
@@ -516,7 +517,7 @@ impl EngineBuilder {
         match store {
             None => Ok(Writer::new(settings, policies)),
             Some(StoreSettings { storage, durability }) => {
-                let storage = Arc::new(WatchedStorage::new(storage, Arc::clone(&policies.watches.storage)));
+                let storage = policies.watches.storage.over(storage);
                 let store = StoreSettings { storage, durability };
                 open::open(settings, policies, Opening { store, every, keep_journal, segment_bytes, sync_on })
             }
