@@ -20,6 +20,7 @@ use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
+use crate::guard::fenced;
 use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
@@ -493,7 +494,8 @@ impl EngineBuilder {
     fn take_sources(&mut self) -> Result<Vec<NamedSource>, BuildError> {
         let mut named: Vec<NamedSource> = Vec::new();
         for source in std::mem::take(&mut self.sources) {
-            let meters = Arc::new(SourceMeters::new(source.name()));
+            let meters = fenced(|| SourceMeters::new(source.name()));
+            let meters = Arc::new(meters.map_err(|message| BuildError::SourcePanicked { message })?);
             let name = meters.name();
             if !(1..=MAX_ID_BYTES).contains(&name.len()) {
                 return Err(BuildError::SourceName { got: name.len() });
