@@ -103,6 +103,8 @@ pub(super) struct Writer {
     pub(super) forgotten: Forgotten,
     /// The event and the time at which the input of the last sweep was frozen.
     pub(super) last_freeze: Option<(EventSeq, Timestamp)>,
+    /// The event up to which there was nothing to learn from: as before the first, so after a sweep that found nothing.
+    pub(super) nothing_to_learn_at: EventSeq,
     /// The model that was in use before the latest.
     pub(super) model_before: Option<ModelBefore>,
     /// When a user was forgotten last, since the engine was opened.
@@ -178,6 +180,7 @@ impl Writer {
             training: None,
             forgotten: Forgotten::default(),
             last_freeze: None,
+            nothing_to_learn_at: EventSeq::ZERO,
             model_before: None,
             last_user_forgotten: None,
             generation_published_at: EventSeq::ZERO,
