@@ -429,8 +429,8 @@ impl EngineBuilder {
         Self { segment_bytes: bytes, ..self }
     }
 
-    /// Opens an engine with a writer thread and a pool of its own. With a store it reads that first, which blocks
-    /// for seconds if it is large.
+    /// Opens an engine with a writer thread, and two pools of its own unless one is [shared](Self::shared_pool). With a
+    /// store it reads that first, which blocks for seconds if it is large.
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
@@ -452,8 +452,8 @@ impl EngineBuilder {
         Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
     }
 
-    /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
-    /// and the same code; for tests, replays and hosts that have no threads to spare.
+    /// Opens an engine without a writer thread and without a queue: the host calls for every step. Deterministic,
+    /// and the same code; for tests, replays and hosts that have no thread to spare but the pools'.
     ///
     /// # Errors
     /// As [`open`](Self::open).

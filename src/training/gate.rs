@@ -61,9 +61,11 @@ pub struct GateFacts<'a> {
     pub before: GenerationId,
     /// The pairs that the candidate has learned from.
     pub n_pairs: usize,
-    /// Events learned so far to those that the model in use has learned from; infinite if there is none.
+    /// Events learned so far to those that the model in use has learned from; infinite if there is none, or if it or the
+    /// candidate is from elsewhere.
     pub growth: f64,
-    /// The root mean square norm of the items' vectors in use; `None` if there are none.
+    /// The root mean square norm of the items' vectors in use; `None` if there are none, or if they or the candidate's are
+    /// from elsewhere.
     pub norm_before: Option<f64>,
     /// That of the candidate's; finite.
     pub norm: f64,
@@ -72,7 +74,8 @@ pub struct GateFacts<'a> {
     /// The mean share of the best 20 items of a user that are among the best 20 of the candidate; `None` if there is
     /// nothing to compare. Of a few hundred users, or of those of the trials.
     pub overlap: Option<f64>,
-    /// What was kept from both and then asked of both; empty if too little is new.
+    /// What was kept from both and then asked of both; empty if too little is new, or if the items of the model in use are
+    /// not at hand as they were published: after an opening from a checkpoint, until the next sweep is.
     pub trials: &'a [Trial],
 }
 
@@ -235,9 +238,6 @@ impl SweepGate for QualityGate {
     }
 }
 
-/// What trials come to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Outcome {
 /// A closure as a sweep gate.
 pub(crate) struct JudgeWith<F>(pub(crate) F);
 
@@ -256,6 +256,9 @@ where
     }
 }
 
+/// What trials come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Outcome {
     /// Mean NDCG@100 of the model in use.
     pub(super) before: f64,
     /// That of the candidate.
