@@ -1,11 +1,11 @@
 //! Takes a model to Python: the factors in the layout of the library `implicit`, the ids of their rows, the histories.
 //!
 //! ```text
-//! cargo run --example export -- DIRECTORY
+//! cargo run --example export -- DIRECTORY [ARRAYS]
 //! ```
 //!
 //! Learns from the demo world, sweeps, and learns some more, so that not everybody has the vector of the sweep. Then it
-//! writes the directory, and prints what is recommended to each of two hundred listeners, a line an item with tabs between
+//! writes the directory (and another with plain `.npy` arrays, if it is told where), and prints what is recommended to each of two hundred listeners, a line an item with tabs between
 //! listener, item and score. `tests/models_from_python/` holds that against what `implicit` makes of the directory.
 
 use std::error::Error;
@@ -19,7 +19,8 @@ const N_AFTER_THE_SWEEP: usize = 1_000;
 const N_SHOWN: usize = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os().nth(1).ok_or("say where to: export DIRECTORY")?;
+    let mut arguments = std::env::args_os().skip(1);
+    let directory = arguments.next().ok_or("say where to: export DIRECTORY [ARRAYS]")?;
     let world = DemoWorld::builder().n_artists(500).n_listeners(300).seed(7).build()?;
     let mut events = world.events();
     let als = AlsParams::builder().n_factors(20).build()?;
@@ -33,6 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let view = engine.reader().view();
     let export = Export::of(&view);
     export.save_npz(&directory)?;
+    if let Some(arrays) = arguments.next() {
+        export.save(arrays)?;
+    }
     for listener in world.listeners().iter().map(DemoListener::id).take(N_SHOWN) {
         let picks = view.user(listener).recommend().limit(10).run()?;
         // What is popular has no scores of rows.

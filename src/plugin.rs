@@ -8,15 +8,21 @@
 //! | seam | decides | default | does nothing | asked on |
 //! |---|---|---|---|---|
 //! | [`Weigher`] | what an event means | [`MusicWeigher`] | [`UnitWeigher`] | the writer's thread, once an event |
-//! | [`EventSource`] | where events are pulled from | none | none | a thread of its own |
+//! | [`EventSource`] | where events are pulled from | none | none: leave it out | a thread of its own |
 //! | [`SweepPolicy`] | when to sweep | [`SweepEvery`] | [`NeverSweep`] | the writer's thread, after each batch |
 //! | [`SweepGate`] | whether what it found is published | [`QualityGate`] | [`PublishAlways`] | a thread of the pool, once a sweep |
 //! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
 //! | [`Rescorer`] | in which order | none | [`KeepScores`] | the thread that asks |
 //! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | the thread that asks |
-//! | [`Observer`] | nothing: it is told what the engine does | [`LookAway`] | the same | the writer's thread, once a sweep; that of the settings |
-//! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the writer's, the syncing and the checkpoint's thread |
-//! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | every thread |
+//! | [`Observer`] | nothing: it is told what the engine does | [`LookAway`] | the same | the writer's thread, once a sweep; those of watched files |
+//! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the thread that opens, the writer's, the syncing and the checkpoint's |
+//! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | threads that send and that ask, the sources', the writer's |
+//!
+//! The validation of events, the source of candidates and the prior of a row are no seams, as there is no second real
+//! implementation of any of them.
+//!
+//! Those of one method may be closures: `EngineBuilder` has a `…_with` for each of weigher, sweep policy, gate, observer, clock,
+//! and for filter and rescorer item by item.
 //!
 //! What a music app wants is here ready made:
 //!
@@ -48,11 +54,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use crate::als::{Side, SweepError};
 #[cfg(all(feature = "npz", feature = "reload"))]
 pub use crate::engine::ModelFileError;
+pub use crate::engine::{EngineError, LookAway, Notice, Observer, RetuneError, SettingChange, SettingError};
 #[cfg(feature = "reload")]
 pub use crate::engine::{ListChange, ListFileError};
-pub use crate::engine::{LookAway, Notice, Observer, SettingChange};
 #[cfg(feature = "reload")]
 pub use crate::engine::{ReloadError, SettingsFileError};
 pub use crate::guard::{Incident, LatencySummary, PluginStats};
@@ -62,18 +69,22 @@ pub use crate::ingest::{
     EventError, EventFacts, EventSource, MusicSettings, MusicSettingsError, MusicWeigher, Pull, SourceBatch,
     SourceError, SourceWaker, UnitWeigher, Weigher,
 };
+pub use crate::model::Refusal;
 pub use crate::query::{
-    AllowList, BlockList, Candidate, CoolDown, Familiarity, Filter, FlagFilter, Flags, Heard, ItemFilter,
-    ItemRescorer, KeepAll, KeepScores, Market, Markets, Mmr, NotAmongLast, NotHeardFor, OnPanic, PolicyError,
-    PopularityDebias, Request, Rescorer, SlatePolicy, SoftCoolDown, Source, SpacedBy, TopRanked,
+    AllowList, BlockList, Candidate, ColdCause, CoolDown, Familiarity, Filter, FlagFilter, Flags, Heard,
+    ItemFilter, ItemRescorer, KeepAll, KeepScores, Market, Markets, Mmr, NotAmongLast, NotHeardFor, OnPanic,
+    PolicyError, PopularityDebias, Request, Rescorer, SlatePolicy, SoftCoolDown, Source, SpacedBy, TopRanked,
     VectorCosine,
 };
-pub use crate::storage::{AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageLock};
+pub use crate::storage::{
+    AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock,
+};
 pub use crate::training::{
     GateFacts, GateRefusal, GateReport, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision,
     SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
 };
 pub use crate::types::{
-    ActionKind, ActionName, Activity, Clock, Context, Device, Event, GenerationId, ItemId, ManualClock,
-    Played, SessionId, Signal, SignalError, SystemClock, Timestamp, UserId, UtcOffset,
+    Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,
+    EventSeq, GenerationId, IdempotencyKey, ItemId, ManualClock, Played, SessionId, Signal, SignalError,
+    SystemClock, Tag, TagError, Timestamp, UserId, UtcOffset,
 };

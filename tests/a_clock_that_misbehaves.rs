@@ -3,10 +3,11 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
 use common::{now, small};
+use segue::plugin::Incident;
 use segue::{
     Clock, Degradation, Engine, Event, Health, ManualClock, ManualEngine, NeverSweep, Source, SweepEvery,
     Timestamp,
@@ -97,6 +98,68 @@ fn a_clock_that_panics_is_named_and_survived() {
     assert!(named, "{health:?}");
     let answer = engine.reader().view().user("ana").recommend().run().expect("always an answer");
     assert!(matches!(answer.provenance().source, Source::Cold(_)));
+}
+
+const FINE: u8 = 0;
+const PANICS: u8 = 1;
+const NONSENSE: u8 = 2;
+const SLEEPS: u8 = 3;
+
+/// An engine whose filter notes when it was asked, the mood of its clock, and what the filter has noted.
+fn asked_for_the_time() -> (ManualEngine, Arc<AtomicU8>, Arc<AtomicI64>) {
+    let (mood, seen) = (Arc::new(AtomicU8::new(FINE)), Arc::new(AtomicI64::new(0)));
+    let (of_clock, by_filter) = (Arc::clone(&mood), Arc::clone(&seen));
+    let tell = move || match of_clock.load(Ordering::SeqCst) {
+        PANICS => panic!("the clock is broken"),
+        NONSENSE => Timestamp::from_unix_ms(i64::MAX),
+        SLEEPS => {
+            std::thread::sleep(Duration::from_millis(200));
+            now()
+        }
+        _ => now(),
+    };
+    let note = move |request: &segue::plugin::Request<'_>, _: &segue::plugin::Candidate| {
+        by_filter.store(request.at.unix_ms(), Ordering::SeqCst);
+        true
+    };
+    let mut engine = small().clock_with(tell).filter_with(note).open_manual().expect("usable settings");
+    engine.apply(Event::listen("ana", 1)).expect("well formed");
+    engine.pump();
+    (engine, mood, seen)
+}
+
+fn incident(engine: &ManualEngine) -> Incident {
+    let health = engine.health();
+    let Health::Degraded { why: Degradation::Plugin { seam: "clock", incident } } = health else {
+        panic!("{health:?}")
+    };
+    incident
+}
+
+#[test]
+fn a_query_is_told_the_last_time_there_was_by_a_clock_that_panics_or_shows_none() {
+    for mood in [PANICS, NONSENSE] {
+        let (engine, of_clock, seen) = asked_for_the_time();
+        of_clock.store(mood, Ordering::SeqCst);
+        let popular = engine.reader().view().popular().run().expect("always an answer");
+        assert_eq!((popular.len(), seen.load(Ordering::SeqCst)), (1, now().unix_ms()));
+        let said = incident(&engine).to_string();
+        let expected = if mood == PANICS { "it panicked: the clock is broken" } else { "which is no time" };
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_query_waits_for_a_clock_that_dawdles_and_it_is_named() {
+    let (engine, of_clock, seen) = asked_for_the_time();
+    of_clock.store(SLEEPS, Ordering::SeqCst);
+    // One call in sixteen is timed.
+    for _ in 0..16 {
+        assert_eq!(engine.reader().view().popular().run().expect("always an answer").len(), 1);
+    }
+    let Incident::Slow { took, budget } = incident(&engine) else { panic!("{:?}", engine.health()) };
+    assert!(took >= Duration::from_millis(200) && budget == Duration::from_millis(1));
+    assert_eq!(seen.load(Ordering::SeqCst), now().unix_ms());
 }
 
 #[test]

@@ -9,13 +9,19 @@ use common::{PATIENCE, random_events, small};
 use segue::plugin::Incident;
 use segue::{
     Degradation, Engine, EngineBuilder, GateFacts, GateRefusal, GenerationId, Health, Notice, PublishAlways,
-    SweepGate, TrainingError,
+    Source, SweepGate, TrainingError,
 };
 
 fn engine(builder: EngineBuilder) -> Engine {
     let engine = builder.open().expect("usable settings");
     engine.import(random_events(1, 500, 20, 30)).expect("running");
     engine
+}
+
+/// Queries are answered, by the model.
+fn answers(engine: &Engine) {
+    let list = engine.reader().view().user(1).recommend().allow_known().run().expect("always an answer");
+    assert_eq!((list.provenance().source, list.len()), (Source::Personal, 10));
 }
 
 /// Publishes nothing after the first generation.
@@ -54,6 +60,7 @@ fn a_refusal_is_told_everywhere_and_the_model_in_use_stays() {
     assert_eq!(engine.health(), Health::Degraded { why });
     assert_eq!(engine.stats().last_sweep.map(|report| report.generation), Some(first.generation));
     assert_eq!((engine.stats().sweeps, engine.stats().failed_sweeps), (1, 1));
+    answers(&engine);
     assert_eq!(
         *told.lock().expect("nobody panics"),
         ["published 1", "failed: the candidate was not published"]
@@ -79,6 +86,7 @@ fn a_gate_that_panics_is_done_without_and_named() {
         Health::Degraded { why: Degradation::Plugin { seam: "sweep gate", incident } }
     );
     assert_eq!(engine.stats().plugin_panics, 1);
+    answers(&engine);
 }
 
 #[derive(Debug)]
@@ -105,14 +113,40 @@ fn a_gate_that_takes_its_time_is_waited_for_and_named() {
         ),
         "{health:?}"
     );
+    answers(&engine);
 }
 
 #[test]
-fn an_observer_that_panics_or_dawdles_is_named_and_does_no_harm() {
-    let engine = engine(small().observe_with(|_| panic!("cannot look")));
+fn a_gate_may_be_a_closure() {
+    let none = |_: &GateFacts<'_>| Err(GateRefusal::Other { reason: "not today".to_owned() });
+    let engine = engine(small().sweep_gate_with(none));
+    let refused = engine.sweep_now().expect("running").wait().expect_err("it lets nothing pass");
+    assert!(matches!(refused, TrainingError::Refused(GateRefusal::Other { .. })), "{refused:?}");
+}
+
+/// What is said of an observer that acts so when a sweep is published. The engine goes on.
+fn of_observer(act: fn()) -> Incident {
+    let engine = engine(small().observe_with(move |_| act()));
     engine.sweep_now().expect("running").wait().expect("there is something to learn");
-    let incident = Incident::Panicked { message: "cannot look".to_owned() };
-    assert_eq!(engine.health(), Health::Degraded { why: Degradation::Plugin { seam: "observer", incident } });
+    let health = engine.health();
+    let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident } } = health else {
+        panic!("{health:?}")
+    };
     let receipt = engine.sender().send_tracked(segue::Event::listen(1, 1)).expect("running");
     engine.reader().view_after(&receipt, PATIENCE).expect("the engine goes on");
+    answers(&engine);
+    incident
+}
+
+#[test]
+fn an_observer_that_panics_is_named_and_does_no_harm() {
+    let incident = of_observer(|| panic!("cannot look"));
+    assert_eq!(incident, Incident::Panicked { message: "cannot look".to_owned() });
+}
+
+#[test]
+fn an_observer_that_dawdles_is_waited_for_and_named() {
+    let incident = of_observer(|| std::thread::sleep(Duration::from_millis(200)));
+    let Incident::Slow { took, budget } = incident else { panic!("{incident:?}") };
+    assert!(took >= Duration::from_millis(200) && budget == Duration::from_millis(10));
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use common::{PATIENCE, small};
-use segue::plugin::{EventSource, Incident, Pull, SourceBatch, SourceError, SourceWaker};
+use segue::plugin::{EventError, EventSource, Incident, Pull, SourceBatch, SourceError, SourceWaker};
 use segue::{BuildError, Degradation, Engine, Event, Health};
 
 /// What a source does when it is asked for the so-manieth time.
@@ -95,6 +95,89 @@ fn a_panic_is_named_and_the_source_begun_anew() {
     assert_eq!(engine.stats().plugin_panics, 1);
     assert!(!engine.reader().view().user("lost").is_known(), "what a panic leaves behind is not trusted");
     check_goes_on(engine, &calls);
+}
+
+/// Panics the first time it is called in this way.
+#[derive(Debug)]
+struct PanicsIn {
+    which: &'static str,
+    has_panicked: bool,
+    from: u64,
+}
+
+impl PanicsIn {
+    fn called(&mut self, call: &'static str) {
+        let is_now = call == self.which && !self.has_panicked;
+        self.has_panicked |= is_now;
+        assert!(!is_now, "out of tune in {call}");
+    }
+}
+
+impl EventSource for PanicsIn {
+    fn name(&self) -> &'static str {
+        assert!(self.which != "name", "out of tune in name");
+        "odd"
+    }
+
+    fn begin(&mut self, from: Option<u64>, _: SourceWaker) -> Result<(), SourceError> {
+        self.called("begin");
+        self.from = from.unwrap_or(0);
+        Ok(())
+    }
+
+    fn pull(&mut self, batch: &mut SourceBatch) -> Result<Pull, SourceError> {
+        for offset in self.from + 1..=3 {
+            // The second has no listener.
+            let user = if offset == 2 { "" } else { "ana" };
+            batch.push(Event::listen(user, offset), offset);
+        }
+        self.from = 3;
+        Ok(Pull::Idle { at_most: Duration::from_millis(10) })
+    }
+
+    fn kept(&mut self, _offset: u64) -> Result<(), SourceError> {
+        self.called("kept");
+        Ok(())
+    }
+
+    fn refused(&mut self, offset: u64, _error: &EventError) -> String {
+        self.called("refused");
+        format!("line {offset}")
+    }
+}
+
+#[test]
+fn a_panic_in_any_other_call_is_named_and_all_is_learned_exactly_once() {
+    for which in ["begin", "kept", "refused"] {
+        let engine = small().source(PanicsIn { which, has_panicked: false, from: 0 }).open();
+        let engine = engine.expect("usable settings");
+        while engine.stats().plugin_panics == 0 || engine.source_offset("odd") != Some(3) {
+            std::thread::yield_now();
+        }
+        let said = engine.health().to_string();
+        assert!(said.starts_with("degraded: the source of events \"odd\" misbehaved: it "), "{said}");
+        let view = engine.reader().view();
+        let history = view.user("ana").history();
+        let counts: Vec<_> = history.iter().map(|entry| entry.events).collect();
+        assert_eq!(counts, [1, 1], "{which}");
+        assert_eq!(view.popular().run().expect("always an answer").len(), 2);
+        let stats = engine.stats().sources.remove(0);
+        assert_eq!((stats.applied, stats.malformed, stats.plugin.panics), (2, 1, 1), "{which}");
+        let place = if which == "refused" { "offset 2: " } else { "line 2: " };
+        assert!(stats.last_malformed.is_some_and(|last| last.starts_with(place)), "{which}");
+        assert_eq!(engine.shutdown(PATIENCE).expect("it runs").sources_left, 0);
+    }
+}
+
+#[test]
+fn a_source_that_panics_at_its_name_is_refused() {
+    let source = || PanicsIn { which: "name", has_panicked: false, from: 0 };
+    let refused =
+        [small().source(source()).open().map(drop), small().source(source()).open_manual().map(drop)];
+    for refused in refused {
+        let Err(BuildError::SourcePanicked { message }) = refused else { panic!("{refused:?}") };
+        assert_eq!(message, "out of tune in name");
+    }
 }
 
 #[test]

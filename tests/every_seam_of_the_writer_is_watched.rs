@@ -126,8 +126,8 @@ fn answers(engine: &Engine) {
     assert!(matches!(list.provenance().source, Source::Cold(_)), "there was no sweep");
 }
 
+/// What is wrong with the plug-in of this seam, in `health` too, unless that has something graver to tell.
 fn incident(engine: &Engine, seam: &str) -> Incident {
-    let degradations = engine.stats().degradations;
     let of_seam = |one: Degradation| {
         if let Degradation::Plugin { seam: named, incident } = one {
             (named == seam).then_some(incident)
@@ -135,7 +135,14 @@ fn incident(engine: &Engine, seam: &str) -> Incident {
             None
         }
     };
-    degradations.into_iter().find_map(of_seam).unwrap_or_else(|| panic!("{:?}", engine.health()))
+    let mut degradations = engine.stats().degradations.into_iter();
+    let incident = degradations.find_map(of_seam).unwrap_or_else(|| panic!("{:?}", engine.health()));
+    let health = engine.health();
+    if !matches!(health, Health::ReadOnly { .. }) {
+        let named = health.to_string().contains(&format!("the plug-in {seam} misbehaved"));
+        assert!(named, "{health}");
+    }
+    incident
 }
 
 fn counts(engine: &Engine, seam: &str) -> PluginStats {
@@ -202,6 +209,20 @@ fn a_weigher_cannot_give_nonsense() {
 #[test]
 fn a_sweep_policy_that_misbehaves() {
     check("sweep policy", EngineBuilder::sweep_policy);
+}
+
+#[test]
+fn a_sweep_policy_may_be_a_closure() {
+    let engine = small().sweep_policy_with(|context| {
+        if context.events_since >= 3 { SweepDecision::Sweep } else { SweepDecision::Wait }
+    });
+    let engine = engine.open().expect("usable settings");
+    for item in 0..3 {
+        assert!(matches!(learn(&engine, item), Outcome::Applied(_)));
+    }
+    while engine.stats().sweeps == 0 {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

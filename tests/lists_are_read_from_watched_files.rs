@@ -5,11 +5,15 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use common::temp::TempDir;
 use common::{PATIENCE, small};
-use segue::plugin::{AllowList, BlockList, Flags};
-use segue::{BuildError, Catalogue, Engine, EngineBuilder, Event, ListFileError, Notice, ReloadError};
+use segue::plugin::{AllowList, BlockList, Flags, Incident};
+use segue::{
+    BuildError, Catalogue, Degradation, Engine, EngineBuilder, Event, Health, ListFileError, Notice,
+    ReloadError,
+};
 
 /// What an observer was told of list files: what has changed, or what is wrong.
 type Told = Receiver<Result<(usize, usize, usize), ListFileError>>;
@@ -135,6 +139,38 @@ fn a_catalogue_has_names_and_tags_with_weights() {
         std::thread::yield_now();
     }
     assert_eq!(popular(&engine), ["007", "air", "muse"]);
+}
+
+#[test]
+fn an_observer_that_panics_or_dawdles_on_the_thread_of_a_file_is_named_and_the_file_obeyed() {
+    for act in [(|| panic!("cannot look")) as fn(), || std::thread::sleep(Duration::from_millis(200))] {
+        let dir = TempDir::new();
+        let file = dir.path().join("delisted.txt");
+        let list = BlockList::new();
+        let builder = small().filter(list.clone()).block_list_file(&file, &list);
+        let builder = builder.observe_with(move |notice| {
+            if matches!(notice, Notice::ListRead { .. }) {
+                assert_eq!(std::thread::current().name(), Some("segue-list"));
+                act();
+            }
+        });
+        let engine = builder.open().expect("usable settings");
+        engine.import(["air", "muse"].map(|artist| Event::listen("ana", artist))).expect("running");
+        fs::write(&file, "muse\n").expect("it can be written");
+        while !list.contains("muse") {
+            std::thread::yield_now();
+        }
+        assert_eq!(popular(&engine), ["air"]);
+        let health = engine.health();
+        let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident } } = health else {
+            panic!("{health:?}")
+        };
+        if let Incident::Slow { took, .. } = incident {
+            assert!(took >= Duration::from_millis(200));
+        } else {
+            assert_eq!(incident, Incident::Panicked { message: "cannot look".to_owned() });
+        }
+    }
 }
 
 #[test]

@@ -135,11 +135,7 @@ fn a_rescorer_orders_the_list_and_nonsense_of_its_is_done_without() {
     let picks = list(&engine, 20);
     let got: Vec<(u64, f32)> = numbers(&picks).into_iter().zip(picks.iter().map(|pick| pick.score)).collect();
     assert_eq!(got, expected[..20]);
-    let health = engine.health();
-    let Health::Degraded { why: Degradation::Plugin { seam: "rescorer", incident } } = health else {
-        panic!("{health:?}")
-    };
-    assert_eq!(incident, Incident::Nonsense { what: "a score of NaN".to_owned() });
+    assert_eq!(incident(&engine, "rescorer"), Incident::Nonsense { what: "a score of NaN".to_owned() });
     let stats = engine.stats().plugins;
     assert!(stats.iter().any(|stats| stats.seam == "rescorer" && stats.nonsense == 1 && stats.calls == 1));
 }
@@ -174,6 +170,16 @@ fn a_slate_keeps_groups_apart_and_is_no_shorter_for_it() {
         list(&alone, 10).ids().collect::<Vec<_>>(),
         list(&open(builder()), 10).ids().collect::<Vec<_>>()
     );
+}
+
+/// What `health` says of the plug-in of this seam.
+fn incident(engine: &ManualEngine, seam: &str) -> Incident {
+    let health = engine.health();
+    let Health::Degraded { why: Degradation::Plugin { seam: named, incident } } = health else {
+        panic!("{health:?}")
+    };
+    assert_eq!(named, seam);
+    incident
 }
 
 #[derive(Debug)]
@@ -217,11 +223,7 @@ fn check_misbehaviour(seam: &'static str, with: impl Fn(EngineBuilder, Misbehavi
         let engine = open(with(builder(), Misbehaving(misbehave)));
         let picks = list(&engine, 3);
         assert_eq!(picks, list(&plain, 3), "{seam}");
-        let health = engine.health();
-        let Health::Degraded { why: Degradation::Plugin { seam: named, incident } } = health else {
-            panic!("{health:?}")
-        };
-        assert_eq!(named, seam);
+        let incident = incident(&engine, seam);
         if is_panic {
             assert_eq!(incident, Incident::Panicked { message: "out of tune".to_owned() });
         } else {
@@ -262,6 +264,60 @@ fn places_that_are_none_are_left_out_of_a_slate() {
     assert_eq!(numbers(&list(&engine, 3)), [model[1], model[0], model[2]]);
     let stats = engine.stats().plugins;
     assert!(stats.iter().any(|stats| stats.seam == "slate policy" && stats.nonsense == 2));
+    let what = format!("place {} of 53, or twice", usize::MAX);
+    assert_eq!(incident(&engine, "slate policy"), Incident::Nonsense { what });
+}
+
+#[test]
+fn a_slate_policy_that_panics_when_it_is_built_in_is_named_and_asked_all_the_same() {
+    #[derive(Debug)]
+    struct Shy;
+    impl SlatePolicy for Shy {
+        fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
+            (0..ranked.len()).rev().take(request.limit).collect()
+        }
+        fn mixes_known(&self) -> bool {
+            panic!("out of tune")
+        }
+    }
+    let mut engine = builder().slate(Shy).open_manual().expect("usable settings");
+    engine.import((0..5_u64).map(|item| Event::listen(0, item)));
+    engine.pump();
+    let popular = engine.reader().view().popular().limit(2).run().expect("always");
+    assert_eq!(popular.len(), 2);
+    assert_eq!(incident(&engine, "slate policy"), Incident::Panicked { message: "out of tune".to_owned() });
+    assert_eq!(engine.stats().plugin_panics, 1);
+}
+
+#[test]
+fn a_filter_that_panics_before_it_is_asked_of_an_item_is_done_without_as_it_says() {
+    /// Where it panics, and what it says of that if it can.
+    #[derive(Debug)]
+    struct Broken {
+        in_for_request: bool,
+        on_panic: Option<OnPanic>,
+    }
+    impl Filter for Broken {
+        fn for_request<'r>(&'r self, request: &'r Request<'r>) -> Box<dyn ItemFilter + 'r> {
+            assert!(!self.in_for_request, "out of tune");
+            KeepAll.for_request(request)
+        }
+        fn on_panic(&self) -> OnPanic {
+            self.on_panic.expect("nothing to say")
+        }
+    }
+    let model = list(&open(builder()), 5);
+    for (in_for_request, on_panic, n_shown, said) in [
+        (true, Some(OnPanic::Show), 5, "out of tune"),
+        (true, Some(OnPanic::Hide), 0, "out of tune"),
+        (true, None, 5, "nothing to say"),
+        (false, None, 5, "nothing to say"),
+    ] {
+        let engine = open(builder().filter(Broken { in_for_request, on_panic }));
+        let picks = list(&engine, 5);
+        assert_eq!(picks.items(), &model.items()[..n_shown]);
+        assert_eq!(incident(&engine, "filter"), Incident::Panicked { message: said.to_owned() });
+    }
 }
 
 #[test]
@@ -283,4 +339,5 @@ fn what_must_never_be_shown_is_not_shown_by_a_filter_that_panics() {
     let engine = open(builder().filter(Strict));
     let picks = list(&engine, 500);
     assert!(!picks.is_empty() && picks.len() <= 16, "what it had judged before is shown: {}", picks.len());
+    assert_eq!(incident(&engine, "filter"), Incident::Panicked { message: "out of tune".to_owned() });
 }

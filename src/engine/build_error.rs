@@ -47,6 +47,12 @@ pub enum BuildError {
         /// Its length in bytes.
         got: usize,
     },
+    /// A source panicked when it was asked for its name.
+    #[error("a source panicked when it was asked for its name: {message}")]
+    SourcePanicked {
+        /// What it said.
+        message: String,
+    },
     /// Two sources have the same name, so that one would go on where the other has come to.
     #[error("there are two sources called {name:?}; give each a name of its own")]
     SameSource {

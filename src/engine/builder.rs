@@ -20,16 +20,20 @@ use super::sources::{NamedSource, SourceMeters};
 use super::store::{CheckpointEvery, StoreSettings};
 use super::writer::Writer;
 use crate::als::AlsParams;
-use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WatchedClock, WeighWith, Weigher};
+use crate::guard::fenced;
+use crate::ingest::{Admission, EventFacts, EventSource, MusicWeigher, WeighWith, Weigher};
 use crate::journal::{Durability, JournalOptions, SyncOn};
 use crate::kernel::SimdPath;
-use crate::model::{Decay, LearningSettings, Limits, Saturation, Weighing};
+use crate::model::{Decay, LearningSettings, Limits, Saturation, WatchedClock, Weighing};
 use crate::query::{
     Candidate, Filter, FilterWith, QueryPolicies, Request, RescoreWith, Rescorer, SlatePolicy,
 };
-use crate::storage::{DirStorage, Storage, WatchedStorage};
-use crate::training::{SweepEvery, SweepGate, SweepPolicy, WatchedGate};
-use crate::types::{Clock, MAX_ID_BYTES, Signal, SystemClock, Timestamp};
+use crate::storage::{DirStorage, Storage};
+use crate::training::{
+    GateFacts, GateRefusal, JudgeWith, SweepContext, SweepDecision, SweepEvery, SweepGate, SweepPolicy,
+    SweepWith, WatchedGate,
+};
+use crate::types::{Clock, ClockWith, MAX_ID_BYTES, Signal, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,7 +87,6 @@ pub struct EngineBuilder {
     queries: QueryPolicies,
     sources: Vec<Box<dyn EventSource>>,
     watches: Watches,
-    clock: Arc<dyn Clock>,
     limits: Limits,
     catalogue: CatalogueMode,
     saturation: Saturation,
@@ -115,7 +118,6 @@ impl Default for EngineBuilder {
             queries: QueryPolicies::watched_by(watches.queries.clone()),
             watches,
             sources: Vec::new(),
-            clock: Arc::new(SystemClock),
             limits: Limits::default(),
             catalogue: CatalogueMode::Open,
             saturation: Saturation::Log,
@@ -177,10 +179,28 @@ impl EngineBuilder {
         Self { policy: Box::new(policy), ..self }
     }
 
+    /// As [`sweep_policy`](Self::sweep_policy), from a closure.
+    #[must_use]
+    pub fn sweep_policy_with(
+        self,
+        decide: impl Fn(&SweepContext) -> SweepDecision + Send + Sync + 'static,
+    ) -> Self {
+        self.sweep_policy(SweepWith(decide))
+    }
+
     /// Whether what a sweep has found is published; default [`QualityGate::default`](crate::plugin::QualityGate).
     #[must_use]
     pub fn sweep_gate(self, gate: impl SweepGate) -> Self {
         Self { gate: WatchedGate::new(Box::new(gate)), ..self }
+    }
+
+    /// As [`sweep_gate`](Self::sweep_gate), from a closure.
+    #[must_use]
+    pub fn sweep_gate_with(
+        self,
+        judge: impl Fn(&GateFacts<'_>) -> Result<(), GateRefusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.sweep_gate(JudgeWith(judge))
     }
 
     /// Who is told what the engine does; default nobody.
@@ -276,10 +296,17 @@ impl EngineBuilder {
         self
     }
 
-    /// Where the time comes from; default [`SystemClock`].
+    /// Where the time comes from; default [`SystemClock`](crate::SystemClock).
     #[must_use]
-    pub fn clock(self, clock: impl Clock) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.queries.clock = WatchedClock::new(Arc::new(clock), Arc::clone(&self.watches.queries.clock));
+        self
+    }
+
+    /// As [`clock`](Self::clock), from a closure.
+    #[must_use]
+    pub fn clock_with(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock(ClockWith(now))
     }
 
     /// How much the engine holds; default [`Limits::default`].
@@ -402,8 +429,8 @@ impl EngineBuilder {
         Self { segment_bytes: bytes, ..self }
     }
 
-    /// Opens an engine with a writer thread and a pool of its own. With a store it reads that first, which blocks
-    /// for seconds if it is large.
+    /// Opens an engine with a writer thread, and two pools of its own unless one is [shared](Self::shared_pool). With a
+    /// store it reads that first, which blocks for seconds if it is large.
     ///
     /// # Errors
     /// [`BuildError`] if a setting is unusable or the system gives no threads.
@@ -423,8 +450,8 @@ impl EngineBuilder {
         Engine::start(self.writer(SyncOn::OwnThread)?, admission, capacity, sources)
     }
 
-    /// Opens an engine without a thread and without a queue: the host calls for every step. Deterministic,
-    /// and the same code; for tests, replays and hosts that have no threads to spare.
+    /// Opens an engine without a writer thread and without a queue: the host calls for every step. Deterministic,
+    /// and the same code; for tests, replays and hosts that have no thread to spare but the pools'.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -453,6 +480,7 @@ impl EngineBuilder {
     pub fn replay_until(mut self, time: Timestamp) -> Result<Past, BuildError> {
         let StoreSettings { storage, .. } = self.store.take().ok_or(BuildError::NoStore)?;
         let (settings, policies) = self.checked()?;
+        let storage = policies.watches.storage.over(storage);
         past::replay_until(settings, policies, storage, time)
     }
 
@@ -460,7 +488,8 @@ impl EngineBuilder {
     fn take_sources(&mut self) -> Result<Vec<NamedSource>, BuildError> {
         let mut named: Vec<NamedSource> = Vec::new();
         for source in std::mem::take(&mut self.sources) {
-            let meters = Arc::new(SourceMeters::new(source.name()));
+            let meters = fenced(|| SourceMeters::new(source.name()));
+            let meters = Arc::new(meters.map_err(|message| BuildError::SourcePanicked { message })?);
             let name = meters.name();
             if !(1..=MAX_ID_BYTES).contains(&name.len()) {
                 return Err(BuildError::SourceName { got: name.len() });
@@ -474,11 +503,7 @@ impl EngineBuilder {
     }
 
     fn admission(&self) -> Admission {
-        Admission::new(self.watched_clock(), self.max_ahead, Arc::clone(&self.watches.invalid))
-    }
-
-    fn watched_clock(&self) -> WatchedClock {
-        WatchedClock::new(Arc::clone(&self.clock), Arc::clone(&self.watches.queries.clock))
+        Admission::new(self.queries.clock.clone(), self.max_ahead, Arc::clone(&self.watches.invalid))
     }
 
     #[cfg(not(feature = "reload"))]
@@ -505,7 +530,7 @@ impl EngineBuilder {
     /// The store, if there is to be one.
     fn opening(&mut self, sync_on: SyncOn) -> Option<Opening> {
         let StoreSettings { storage, durability } = self.store.take()?;
-        let storage = Arc::new(WatchedStorage::new(storage, Arc::clone(&self.watches.storage)));
+        let storage = self.watches.storage.over(storage);
         Some(Opening {
             store: StoreSettings { storage, durability },
             every: self.checkpoint_every,
@@ -532,7 +557,6 @@ impl EngineBuilder {
                 return Err(BuildError::Limit { name });
             }
         }
-        let clock = self.watched_clock();
         let (pool, helpers) = match self.pool {
             Some(pool) => (Arc::clone(&pool), pool),
             None => own_pools(self.threads)?,
@@ -547,15 +571,12 @@ impl EngineBuilder {
             },
             limits: self.limits,
             catalogue: self.catalogue,
-            clock,
+            clock: self.queries.clock.clone(),
             path: self.path,
             first_sweeps,
             warm_sweeps,
             item_batch_every: self.item_batch_every,
         };
-        let mut queries = self.queries;
-        queries.clock = self.clock;
-        let queries = Arc::new(queries);
         let watches = Watches {
             gate: Some(Arc::clone(&self.gate.watch)),
             observer: Some(Arc::clone(&self.observer.watch)),
@@ -568,7 +589,7 @@ impl EngineBuilder {
             observer: Arc::new(self.observer),
             pool,
             helpers,
-            queries,
+            queries: Arc::new(self.queries),
             watches,
         };
         Ok((settings, policies))

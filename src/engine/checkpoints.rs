@@ -103,7 +103,7 @@ impl Writer {
             Some(storage) => {
                 self.commit()?;
                 // A store of its own, that goes on by itself.
-                (Position::alone(new_store_id()), Target::Backup(storage))
+                (Position::alone(new_store_id()), Target::Backup(self.watches.storage.over(storage)))
             }
             None => self.begin_own(now)?,
         };

@@ -21,8 +21,8 @@ use crate::storage::Storage;
 use crate::training::{Job, SweepReport, TrainingError};
 use crate::types::{Event, ItemId, UserId};
 
-/// An engine without a thread and without a queue: the same code as [`Engine`](crate::Engine), step by
-/// step. Everything runs on the calling thread, sweeps on the pool while it waits. Nothing happens by itself:
+/// An engine without a writer thread and without a queue: the same code as [`Engine`](crate::Engine), step by
+/// step. Everything runs on the calling thread, sweeps on a pool while it waits. Nothing happens by itself:
 /// the host calls [`sweep`](Self::sweep), so the sweep policy is not asked, and [`pump_sources`](Self::pump_sources).
 ///
 /// Given the same calls and a [`ManualClock`](crate::ManualClock), the same bytes come out, on any number of

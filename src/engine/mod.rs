@@ -67,6 +67,8 @@ pub use session::{PrivateSession, PrivateSessionError};
 pub use settings::{LiveSettings, RetuneError, SettingChange, SettingError};
 #[cfg(feature = "reload")]
 pub use settings::{ReloadError, SettingsFile, SettingsFileError};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use sources::SOURCE_BUDGET;
 pub use sources::SourceStats;
 pub use store::CheckpointEvery;
 

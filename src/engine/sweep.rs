@@ -25,7 +25,9 @@ impl Writer {
 
     /// Whether the policy wants a sweep now.
     pub(super) fn wants_sweep(&mut self) -> bool {
-        if !self.may_sweep() || self.check_writable().is_err() {
+        // A sweep over nothing fails at once, and would be asked for again at once.
+        let is_nothing_new = self.seq == self.nothing_to_learn_at;
+        if is_nothing_new || !self.may_sweep() || self.check_writable().is_err() {
             return false;
         }
         let now = self.now();
@@ -119,6 +121,9 @@ impl Writer {
                 Ok(report)
             }
             Err(error) => {
+                if let (TrainingError::NothingToLearn, Some((seq, _))) = (&error, self.last_freeze) {
+                    self.nothing_to_learn_at = seq;
+                }
                 self.log(|| Record::NotPublished { reason: reason_of(&error) });
                 self.give_up_sweep();
                 self.meters.sweep_failed(&error);

@@ -105,6 +105,8 @@ pub(super) struct Writer {
     pub(super) last_freeze: Option<(EventSeq, Timestamp)>,
     /// The time of the freeze that the model in use came of.
     pub(super) model_begun_at: Option<Timestamp>,
+    /// The event up to which there was nothing to learn from: as before the first, so after a sweep that found nothing.
+    pub(super) nothing_to_learn_at: EventSeq,
     /// The model that was in use before the latest.
     pub(super) model_before: Option<Arc<ModelBefore>>,
     /// When a user was forgotten last, since the engine was opened.
@@ -181,6 +183,7 @@ impl Writer {
             forgotten: Forgotten::default(),
             last_freeze: None,
             model_begun_at: None,
+            nothing_to_learn_at: EventSeq::ZERO,
             model_before: None,
             last_user_forgotten: None,
             generation_published_at: EventSeq::ZERO,

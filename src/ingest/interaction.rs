@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::clock::WatchedClock;
 use crate::guard::Counter;
+use crate::model::WatchedClock;
 use crate::types::{
     Action, ActionKind, DayPart, Event, IdempotencyKey, ItemId, MAX_ID_BYTES, Played, Timestamp,
 };

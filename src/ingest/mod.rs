@@ -3,7 +3,6 @@
 //! Layer 3. Validation happens on the sending thread, before anything is queued, so that a mistake is
 //! reported where it was made; weighing happens on the writer thread, where the facts are.
 
-mod clock;
 mod interaction;
 mod music;
 mod source;
@@ -11,7 +10,6 @@ mod source;
 mod spool;
 mod weigher;
 
-pub(crate) use clock::WatchedClock;
 pub(crate) use interaction::{Admission, Interaction, InvalidCounts, check_item};
 pub use interaction::{EventError, InvalidEvent};
 pub use music::{MusicSettings, MusicSettingsError, MusicWeigher};

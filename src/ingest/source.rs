@@ -56,7 +56,7 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 /// # Threads, and time
 ///
 /// Each source is called on a thread of its own, `segue-source-` and its name, and on no other, but for
-/// [`name`](Self::name), which is asked once before; so it need not be `Sync`. In a manual engine it is called by
+/// [`name`](Self::name), which is asked once by [`open`](crate::EngineBuilder::open); so it need not be `Sync`. In a manual engine it is called by
 /// [`pump_sources`](crate::ManualEngine::pump_sources).
 ///
 /// A call should come back within 100 ms, as the engine cannot stop the source meanwhile; one that takes longer than 150 ms
@@ -66,7 +66,7 @@ pub type SourceError = Box<dyn Error + Send + Sync>;
 ///
 /// # What goes wrong
 ///
-/// An error, a panic, or an offset that falls is counted and named in [`health`](crate::Engine::health); after a pause, of
+/// A source that panics when it is asked for its name keeps the engine from being opened. Later an error, a panic, or an offset that falls is counted and named in [`health`](crate::Engine::health); after a pause, of
 /// 100 ms at first and half a minute in the end, the source is begun anew after what was learned. An event that is not well
 /// formed is counted and named too, and passed over: it never comes again. So is one that the engine refuses, because it is full
 /// for example. Once the store has failed, nothing is learned and no source is asked any more, until the engine is opened again.

@@ -3,6 +3,7 @@
 //! Layer 2. Histories are the truth; vectors are a cache of what solving them gives.
 
 mod by_item;
+mod clock;
 mod dedupe;
 mod generation;
 mod history;
@@ -17,6 +18,9 @@ mod user;
 mod weighing;
 
 pub(crate) use by_item::{ByItem, ItemRecord};
+pub(crate) use clock::WatchedClock;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use clock::is_sensible;
 pub(crate) use dedupe::DedupeWindow;
 pub(crate) use generation::{FoldScratch, Generation, RowsOf, UserSide, is_usable};
 pub(crate) use history::{Cell, CellParts, Fact, History};

@@ -8,8 +8,9 @@ use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
-use crate::guard::{LatencyHistogram, Watch, fenced};
-use crate::types::{Clock, SystemClock, Timestamp};
+use crate::guard::{LatencyHistogram, Watch};
+use crate::model::WatchedClock;
+use crate::types::{SystemClock, Timestamp};
 
 /// What takes longer than this is no scheduler's whim: a request should take microseconds.
 const BUDGET: Duration = Duration::from_millis(50);
@@ -23,7 +24,8 @@ pub(crate) struct QueryPolicies {
     mixes_known: bool,
     /// Items that rescorers and the slate get; `None` for four times as many as are asked for and at least fifty more.
     pub(crate) pool: Option<usize>,
-    pub(crate) clock: Arc<dyn Clock>,
+    /// The engine's: what a query is told while it fails was shown to an event before.
+    pub(crate) clock: WatchedClock,
     pub(crate) watches: QueryWatches,
 }
 
@@ -60,28 +62,27 @@ impl QueryWatches {
 
 impl Default for QueryPolicies {
     fn default() -> Self {
-        Self {
-            filters: Vec::new(),
-            rescorers: Vec::new(),
-            slates: Vec::new(),
-            mixes_known: false,
-            pool: None,
-            clock: Arc::new(SystemClock),
-            watches: QueryWatches::default(),
-        }
+        Self::watched_by(QueryWatches::default())
     }
 }
 
 impl QueryPolicies {
     /// None, under these watches.
     pub(crate) fn watched_by(watches: QueryWatches) -> Self {
-        Self { watches, ..Self::default() }
+        Self {
+            filters: Vec::new(),
+            rescorers: Vec::new(),
+            slates: Vec::new(),
+            mixes_known: false,
+            pool: None,
+            clock: WatchedClock::new(Arc::new(SystemClock), Arc::clone(&watches.clock)),
+            watches,
+        }
     }
 
     /// Adds a slate policy, after those added before.
     pub(crate) fn push_slate(&mut self, slate: Box<dyn SlatePolicy>) {
-        // Nothing is under watch yet; one that panics here will do so again.
-        self.mixes_known |= fenced(|| slate.mixes_known()).unwrap_or_default();
+        self.mixes_known |= self.watches.slate.call(|| slate.mixes_known()).unwrap_or_default();
         self.slates.push(slate);
     }
 
@@ -109,9 +110,9 @@ impl QueryPolicies {
         pool.max(limit)
     }
 
-    /// The time of a request; 1970 if the clock panics.
+    /// The time of a request.
     pub(super) fn now(&self) -> Timestamp {
-        self.watches.clock.call_often(|| self.clock.now()).unwrap_or_default()
+        self.clock.now()
     }
 
     /// The filters of one request.

@@ -18,8 +18,8 @@ pub trait SlatePolicy: fmt::Debug + Send + Sync + 'static {
     fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize>;
 
     /// Whether it mixes what the user knows with what is new to them. Where a list may hold both, it is then given the best
-    /// of each, as many as it would get of all: by score alone, what is known leaves no room for the rest. Asked once, when
-    /// the engine is built.
+    /// of each, as many as it would get of all: by score alone, what is known leaves no room for the rest. Asked once, by
+    /// [`EngineBuilder::slate`](crate::EngineBuilder::slate); a panic is counted, named, and taken as `false`.
     fn mixes_known(&self) -> bool {
         false
     }

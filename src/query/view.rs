@@ -112,8 +112,8 @@ impl View {
     }
 
     /// `limit` recommendations for each of `users`, in their order, as by
-    /// [`UserView::recommend`]. Runs on the engine's pool and blocks the calling thread; while a sweep
-    /// runs, it shares the pool with it.
+    /// [`UserView::recommend`]. Runs on the pool of the hands, where the writer may have some work done, too, and blocks the
+    /// calling thread. Sweeps have a pool of their own, unless the host has one [shared](crate::EngineBuilder::shared_pool).
     ///
     /// # Errors
     /// As [`ItemQuery::run`].

@@ -23,4 +23,4 @@ pub use error::{StorageFailure, StoreError};
 pub(crate) use lock::lock;
 pub use memory::MemoryStorage;
 pub use traits::{AppendFile, ReadFile, Storage, StorageLock};
-pub(crate) use watched::{StorageWatch, WatchedStorage};
+pub(crate) use watched::StorageWatch;

@@ -24,10 +24,18 @@ use std::sync::Arc;
 ///
 /// Any call may fail with [`io::ErrorKind::InvalidInput`] if it is given a name that no file may have.
 ///
-/// # Threads
+/// # Threads, and time
 ///
-/// Called on the writer thread (appends), the thread that syncs, and the thread that writes a checkpoint; any of
-/// them may block for as long as the device takes. Nothing is called while a lock is held that a query needs.
+/// Called on the thread that opens the engine (all that is read), the writer thread (appends), the thread that syncs, and
+/// the thread that writes a checkpoint; any of them may block for as long as the device takes. Nothing is called while a
+/// lock is held that a query needs. A call should come back within 100 ms, reading aside: more is counted, and named in
+/// [`health`](crate::Engine::health) if it happens again among the next 1,024 calls, or if it was more than 2 s.
+///
+/// # What goes wrong
+///
+/// An error and a panic are the same: what was asked for has failed. So has reading from a file that claims to have given
+/// more bytes than were asked for, or has others than its [`len`](ReadFile::len) says. A panic and such nonsense are
+/// counted and named. A running engine whose journal fails is read-only from then on.
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// The names of all files, in any order; none if nothing was ever created.
     ///
@@ -98,7 +106,7 @@ pub trait AppendFile: fmt::Debug + Send + Sync + 'static {
 
 /// A file that is being read.
 pub trait ReadFile: io::Read + fmt::Debug + Send {
-    /// Its length in bytes.
+    /// Its length in bytes: as many as there are to read. Asked once, when it was opened.
     fn len(&self) -> u64;
 
     /// Whether there is nothing in it.

@@ -28,18 +28,17 @@ impl Default for StorageWatch {
 ///
 /// Nothing is made better: what fails has failed.
 #[derive(Debug)]
-pub(crate) struct WatchedStorage {
+struct WatchedStorage {
     storage: Arc<dyn Storage>,
     seen: Arc<StorageWatch>,
 }
 
-impl WatchedStorage {
-    pub(crate) fn new(storage: Arc<dyn Storage>, seen: Arc<StorageWatch>) -> Self {
-        Self { storage, seen }
-    }
-}
-
 impl StorageWatch {
+    /// The storage, under this watch.
+    pub(crate) fn over(self: &Arc<Self>, storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
+        Arc::new(WatchedStorage { storage, seen: Arc::clone(self) })
+    }
+
     fn ask<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         self.watch.try_call(call).unwrap_or_else(|message| Err(panicked(&message)))
     }
@@ -58,8 +57,9 @@ impl Storage for WatchedStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
-        let file = self.seen.ask(|| self.storage.open(name))?;
-        Ok(Box::new(Reading { file, seen: Arc::clone(&self.seen) }))
+        let open = || self.storage.open(name).map(|file| (file.len(), file));
+        let (len, file) = self.seen.ask(open)?;
+        Ok(Box::new(Reading { file, len, n_read: 0, seen: Arc::clone(&self.seen) }))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
@@ -107,25 +107,93 @@ impl AppendFile for Appending {
 #[derive(Debug)]
 struct Reading {
     file: Box<dyn ReadFile>,
+    /// As the file says, and as far as that was found true.
+    len: u64,
+    n_read: u64,
     seen: Arc<StorageWatch>,
+}
+
+impl Reading {
+    /// Whether so many bytes may have been read into a buffer of so many.
+    fn check(&mut self, n_bytes: usize, room: usize) -> io::Result<usize> {
+        let nonsense = |what: String| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, format!("the storage answered {what}"));
+            self.seen.watch.nonsense(what);
+            Err(error)
+        };
+        if n_bytes > room {
+            return nonsense(format!("{n_bytes} bytes where there was room for {room}"));
+        }
+        let (len, n_read) = (self.len, self.n_read.saturating_add(n_bytes as u64));
+        if n_read > len {
+            return nonsense(format!("{n_read} bytes of a file that it says has {len}"));
+        }
+        if n_bytes == 0 && room > 0 && n_read < len {
+            return nonsense(format!("the end of a file after {n_read} bytes, which it says has {len}"));
+        }
+        self.n_read = n_read;
+        Ok(n_bytes)
+    }
 }
 
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        fenced(|| self.file.read(buffer)).unwrap_or_else(|message| {
+        let read = fenced(|| self.file.read(buffer)).unwrap_or_else(|message| {
             let error = panicked(&message);
             self.seen.watch.panicked(message);
             Err(error)
-        })
+        });
+        read.and_then(|n_bytes| self.check(n_bytes, buffer.len()))
     }
 }
 
 impl ReadFile for Reading {
     fn len(&self) -> u64 {
-        fenced(|| self.file.len()).unwrap_or_default()
+        self.len
     }
 }
 
 fn panicked(message: &str) -> io::Error {
     io::Error::other(format!("the storage panicked: {message}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::Incident;
+
+    /// A file that claims to have read what it likes.
+    #[derive(Debug)]
+    struct Claims(fn(&mut [u8]) -> usize);
+
+    impl Read for Claims {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            Ok((self.0)(buffer))
+        }
+    }
+
+    impl ReadFile for Claims {
+        fn len(&self) -> u64 {
+            unreachable!("it was asked when it was opened")
+        }
+    }
+
+    #[test]
+    fn what_a_file_claims_is_checked_counted_and_told() {
+        let seen = Arc::new(StorageWatch::default());
+        let reading = |len, read: fn(&mut [u8]) -> usize| {
+            let (file, seen) = (Box::new(Claims(read)), Arc::clone(&seen));
+            Reading { file, len, n_read: 0, seen }
+        };
+        let mut bytes = Vec::new();
+        let more = reading(100, |buffer| buffer.len() + 1).read_to_end(&mut bytes);
+        assert_eq!(more.expect_err("there is no such room").kind(), io::ErrorKind::InvalidData);
+        assert!(reading(4, |_| 5).read(&mut [0; 9]).is_err(), "longer than it says");
+        assert!(reading(6, |_| 0).read(&mut [0; 9]).is_err(), "shorter than it says");
+        assert_eq!(reading(5, |_| 5).read(&mut [0; 9]).expect("true"), 5);
+        assert_eq!(reading(6, |_| 0).read(&mut []).expect("nothing was asked for"), 0);
+        assert_eq!(seen.watch.stats().nonsense, 3);
+        let what = "the end of a file after 0 bytes, which it says has 6".to_owned();
+        assert_eq!(seen.watch.latest(), Some(("storage", Incident::Nonsense { what })));
+    }
 }

@@ -1,8 +1,8 @@
 //! Whether a plug-in keeps what its seam promises: for the tests of whoever writes one. Needs the feature `testing`.
 //!
 //! Each `check_…` puts a plug-in to the test on a small world and panics with what it did wrong: it panicked, was slow,
-//! answered what no answer can be, or answered the same question in two ways. What passes here does nothing that an
-//! engine would have to do without; whether its answers are any good is for its own tests to say.
+//! answered what no answer can be, or answered the same question in two ways. What passes here has done no such thing in
+//! the cases of this test, which are many and not all; whether its answers are any good is for its own tests to say.
 //!
 //! A plug-in that goes by ids of the host's, or by what requests carry, is put to the test in a [`Trial`] of its own events and
 //! requests.
@@ -23,10 +23,14 @@
 mod complaints;
 mod lists;
 mod others;
+mod sources;
 mod trial;
 
 pub use lists::{check_filter, check_rescorer, check_slate};
-pub use others::{check_clock, check_storage, check_sweep_policy, check_weigher};
+pub use others::{
+    check_clock, check_observer, check_storage, check_sweep_gate, check_sweep_policy, check_weigher,
+};
+pub use sources::check_event_source;
 pub use trial::Trial;
 
 #[cfg(test)]

@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use super::complaints::Complaints;
-use super::trial::Trial;
-use crate::engine::EngineBuilder;
+use super::trial::Trial as World;
+#[cfg(all(feature = "npz", feature = "reload"))]
+use crate::engine::ModelFileError;
+use crate::engine::{EngineBuilder, Notice, Observer};
+#[cfg(feature = "reload")]
+use crate::engine::{ListChange, ListFileError, ReloadError, SettingChange};
 use crate::ingest::{EventFacts, Weigher};
-use crate::model::SkipRates;
+use crate::model::{SkipRates, is_sensible};
 use crate::storage::{Storage, contract};
-use crate::training::{SweepContext, SweepDecision, SweepPolicy};
-use crate::types::{Action, Clock, Context, Event, ManualClock, Timestamp};
+use crate::training::{
+    GateFacts, GateRefusal, GateReport, SweepContext, SweepDecision, SweepGate, SweepPolicy, SweepReport,
+    TrainingError, Trial,
+};
+use crate::types::{Action, Clock, Context, Event, EventSeq, GenerationId, ManualClock, Timestamp};
 
 /// Many thousand times what they should take: whoever is slower holds the writer up for certain.
 const BUDGET: Duration = Duration::from_millis(50);
@@ -76,7 +83,7 @@ pub fn check_sweep_policy(policy: impl SweepPolicy) {
     let engine = builder.open().expect("usable settings");
     let (sender, reader) = (engine.sender(), engine.reader());
     let hour = Duration::from_secs(3_600);
-    for (nth, event) in (0_i64..).zip(Trial::default().into_events().into_iter().take(200)) {
+    for (nth, event) in (0_i64..).zip(World::default().into_events().into_iter().take(200)) {
         let receipt = sender.send_tracked(event.at(Timestamp::from_unix_seconds(0))).expect("it runs");
         // Learned, so the policy was asked; after some of them in the far future, then far in the past.
         drop(reader.view_after(&receipt, hour));
@@ -103,7 +110,97 @@ impl<P: SweepPolicy> SweepPolicy for SweepProbe<P> {
     }
 }
 
-/// Puts a clock to the test: it must not panic or be slow.
+/// Puts a sweep gate to the test: it must not panic or be slow, be it the first model that it judges, one of a few pairs or
+/// of many, better or worse, or one from elsewhere that there is little to say of.
+///
+/// # Panics
+/// With what it did wrong.
+#[track_caller]
+pub fn check_sweep_gate(gate: &dyn SweepGate) {
+    /// What an engine allows.
+    const BUDGET: Duration = Duration::from_millis(100);
+    let complaints = Complaints::default();
+    let ranks = |before, after| vec![Trial::new(before, after); 200];
+    let mixed = (1..=100).map(|rank| Trial::new(Some(rank), Some(101 - rank))).collect();
+    let trials = [
+        Vec::new(),
+        ranks(Some(1), Some(1)),
+        ranks(Some(9), Some(1)),
+        ranks(Some(1), None),
+        ranks(None, None),
+        mixed,
+    ];
+    for trials in &trials {
+        for (norm_before, norm) in
+            [(None, 1.0), (Some(0.0), 0.0), (Some(1.0), 1.0), (Some(1.0), 1e30), (Some(1e-30), f64::MAX)]
+        {
+            for (growth, share) in
+                [(f64::INFINITY, None), (1.0, Some(1.0)), (1.3, Some(0.5)), (1e9, Some(0.0))]
+            {
+                for n_pairs in [1, 1_000_000_000] {
+                    let before =
+                        if norm_before.is_none() { GenerationId::ZERO } else { GenerationId::ZERO.next() };
+                    let (coverage, overlap) = (share, share);
+                    let facts =
+                        GateFacts { before, n_pairs, growth, norm_before, norm, coverage, overlap, trials };
+                    complaints.twice(BUDGET, || gate.judge(&facts));
+                }
+            }
+        }
+    }
+    complaints.raise("sweep gate");
+}
+
+/// Puts an observer to the test: it must not panic or be slow, whatever it is told.
+///
+/// # Panics
+/// With what it did wrong.
+#[track_caller]
+pub fn check_observer(observer: &dyn Observer) {
+    /// What an engine allows.
+    const BUDGET: Duration = Duration::from_millis(10);
+    let complaints = Complaints::default();
+    let tell = |notice: Notice<'_>| {
+        complaints.twice(BUDGET, || observer.observe(&notice));
+    };
+    tell(Notice::Published(&SweepReport {
+        generation: GenerationId::ZERO.next(),
+        frozen_at: EventSeq::ZERO,
+        n_users: 0,
+        n_items: 0,
+        n_pairs: 0,
+        n_sweeps: 0,
+        objective: 0.0,
+        regularization: 0.01,
+        gate: GateReport::default(),
+        duration: Duration::ZERO,
+    }));
+    tell(Notice::SweepFailed(&TrainingError::NothingToLearn));
+    tell(Notice::SweepFailed(&GateRefusal::NotFinite.into()));
+    #[cfg(feature = "reload")]
+    tell_of_files(tell);
+    complaints.raise("observer");
+}
+
+#[cfg(feature = "reload")]
+fn tell_of_files(tell: impl Fn(Notice<'_>)) {
+    let (file, message) = (std::path::Path::new("settings.toml"), "it is a directory".to_owned());
+    let changes = [SettingChange { key: "sweeps.later", before: 2.0, after: 3.0 }];
+    let error = ReloadError::Unreadable { message: message.clone() };
+    tell(Notice::SettingsRead { file, changes: &changes });
+    tell(Notice::SettingsInForce { file, changes: &changes });
+    tell(Notice::SettingsRefused { file, error: &error });
+    let error = ListFileError::Unreadable { message: message.clone() };
+    tell(Notice::ListRead { file, change: ListChange::default() });
+    tell(Notice::ListRefused { file, error: &error });
+    #[cfg(feature = "npz")]
+    {
+        tell(Notice::ModelRead { file, n_users: 1, n_known_users: 0, n_items: 1, n_known_items: 1 });
+        tell(Notice::ModelRefused { file, error: &ModelFileError::Unreadable { message } });
+    }
+}
+
+/// Puts a clock to the test: it must not panic or be slow, and must show times from the year 1 to the year 9999.
 ///
 /// # Panics
 /// With what it did wrong.
@@ -111,7 +208,12 @@ impl<P: SweepPolicy> SweepPolicy for SweepProbe<P> {
 pub fn check_clock(clock: &dyn Clock) {
     let complaints = Complaints::default();
     for _ in 0..1_000 {
-        complaints.twice(BUDGET, || clock.now());
+        let shown = complaints.twice(BUDGET, || clock.now());
+        for time in shown.into_iter().flat_map(|(first, second)| [first, second]) {
+            if !is_sensible(time) {
+                complaints.add(format!("it shows {} ms after the beginning of 1970", time.unix_ms()));
+            }
+        }
     }
     complaints.raise("clock");
 }

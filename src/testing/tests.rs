@@ -4,19 +4,25 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{
-    Trial, check_clock, check_filter, check_rescorer, check_slate, check_storage, check_sweep_policy,
-    check_weigher,
+    Trial, check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate,
+    check_storage, check_sweep_gate, check_sweep_policy, check_weigher,
 };
+use crate::engine::{LookAway, Notice, Observer};
 use crate::guard::fenced;
-use crate::ingest::{EventFacts, MusicWeigher, UnitWeigher, WeighWith};
+use crate::ingest::{
+    EventFacts, EventSource, MusicWeigher, Pull, SourceBatch, SourceError, SourceWaker, UnitWeigher,
+    WeighWith,
+};
 use crate::query::{
     AllowList, BlockList, Candidate, CoolDown, Familiarity, Flags, KeepAll, KeepScores, Markets, Mmr,
     NotAmongLast, NotHeardFor, PopularityDebias, Request, SlatePolicy, SpacedBy, TopRanked,
 };
 use crate::query::{FilterWith, RescoreWith};
 use crate::storage::MemoryStorage;
-use crate::training::{NeverSweep, SweepEvery};
-use crate::types::{Catalogue, CatalogueEntry, ItemId, ManualClock, Signal, SystemClock, Timestamp};
+use crate::training::{GateRefusal, JudgeWith, NeverSweep, PublishAlways, QualityGate, SweepEvery};
+use crate::types::{
+    Catalogue, CatalogueEntry, ClockWith, Event, ItemId, ManualClock, Signal, SystemClock, Timestamp,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -59,11 +65,14 @@ fn the_built_in_rescorers_and_slate_policies_pass() {
 }
 
 #[test]
-fn the_built_in_weighers_sweep_policies_clocks_and_storages_pass() {
+fn the_built_in_plug_ins_of_the_writer_pass() {
     check_weigher(&UnitWeigher);
     check_weigher(&MusicWeigher::default());
     check_sweep_policy(NeverSweep);
     check_sweep_policy(SweepEvery::default());
+    check_sweep_gate(&QualityGate::default());
+    check_sweep_gate(&PublishAlways);
+    check_observer(&LookAway);
     check_clock(&SystemClock);
     check_clock(&ManualClock::at(Timestamp::default()));
     check_storage(&MemoryStorage::new());
@@ -112,4 +121,114 @@ fn what_does_wrong_is_told_what_it_did() {
         }));
     });
     assert!(said.contains("one event in two ways"), "{said}");
+}
+
+/// Cannot bear bad news, and takes its time with good ones.
+#[derive(Debug)]
+struct Dawdles;
+impl Observer for Dawdles {
+    fn observe(&self, notice: &Notice<'_>) {
+        assert!(!matches!(notice, Notice::SweepFailed(_)), "bad news");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+#[test]
+fn a_gate_an_observer_and_a_clock_that_do_wrong_are_told_what_they_did() {
+    let certain = JudgeWith(|facts: &crate::training::GateFacts<'_>| {
+        let before = facts.norm_before.expect("there was a model before");
+        if facts.norm > before { Err(GateRefusal::NotFinite) } else { Ok(()) }
+    });
+    let said = complaint(|| check_sweep_gate(&certain));
+    assert!(said.contains("the sweep gate breaks its contract"), "{said}");
+    assert!(said.contains("it panicked: there was a model before"), "{said}");
+
+    let said = complaint(|| check_observer(&Dawdles));
+    assert!(said.contains("it panicked: bad news") && said.contains("and may take 10ms"), "{said}");
+
+    for ms in [i64::MAX, i64::MIN] {
+        let said = complaint(|| check_clock(&ClockWith(move || Timestamp::from_unix_ms(ms))));
+        assert!(said.contains("the clock breaks its contract") && said.contains(&ms.to_string()), "{said}");
+    }
+}
+
+/// What a source of ten events does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    Falls,
+    Repeats,
+    Skips,
+    Sleeps,
+    Fails,
+    IsEmpty,
+    HasNoName,
+}
+
+#[derive(Debug)]
+struct Ten(Wrong, u64);
+
+impl EventSource for Ten {
+    fn name(&self) -> &'static str {
+        if self.0 == Wrong::HasNoName { "" } else { "ten" }
+    }
+
+    fn begin(&mut self, from: Option<u64>, _: SourceWaker) -> Result<(), SourceError> {
+        self.1 = match (self.0, from) {
+            (Wrong::Fails, Some(_)) => return Err("the line is dead".into()),
+            (Wrong::IsEmpty, _) => 10,
+            (_, None) => 0,
+            (Wrong::Repeats, Some(from)) => from.saturating_sub(1),
+            (Wrong::Skips, Some(from)) => from + 1,
+            (_, Some(from)) => from,
+        };
+        Ok(())
+    }
+
+    fn pull(&mut self, batch: &mut SourceBatch) -> Result<Pull, SourceError> {
+        if self.0 == Wrong::Sleeps {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        for _ in 0..4.min(batch.room()) {
+            if self.1 >= 10 {
+                return Ok(Pull::Idle { at_most: Duration::from_secs(1) });
+            }
+            self.1 += 1;
+            let offset = if self.0 == Wrong::Falls && self.1 == 6 { 3 } else { self.1 };
+            batch.push(Event::listen("ana", self.1), offset);
+        }
+        Ok(Pull::More)
+    }
+}
+
+#[test]
+fn a_source_that_does_wrong_is_told_what_it_did() {
+    check_event_source(Ten(Wrong::Nothing, 0));
+    for (wrong, expected) in [
+        (Wrong::Falls, "offset 3 comes after 5"),
+        (Wrong::Repeats, "it gives offset"),
+        (Wrong::Skips, "it gives something else than the first time"),
+        (Wrong::Sleeps, "and may take 150ms"),
+        (Wrong::Fails, "`begin` failed: the line is dead"),
+        (Wrong::IsEmpty, "it has no event"),
+        (Wrong::HasNoName, "its name is 0 bytes long"),
+    ] {
+        let said = complaint(|| check_event_source(Ten(wrong, 0)));
+        assert!(said.contains("the event source breaks its contract"), "{said}");
+        assert!(said.contains(expected), "{wrong:?}: {said}");
+    }
+}
+
+#[cfg(feature = "spool")]
+#[test]
+fn a_spool_passes() {
+    let folder = std::env::temp_dir().join(format!("segue-testing-spool-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("there is room");
+    let line = |item: u64| format!("{{\"action\":\"listen\",\"user\":\"ana\",\"item\":{item}}}\n");
+    for file in 0..3 {
+        let lines: String = (0..5).map(|nth| line(file * 5 + nth)).collect();
+        std::fs::write(folder.join(format!("{file}.jsonl")), lines).expect("there is room");
+    }
+    check_event_source(crate::ingest::SpoolDir::new(&folder));
+    std::fs::remove_dir_all(folder).expect("it is there");
 }

@@ -26,7 +26,8 @@ const BUDGET: Duration = Duration::from_millis(100);
 ///
 /// Asked on a thread of the pool, once a sweep, after the training; it should answer within 100 ms. A panic is caught,
 /// counted, and [`QualityGate::default`] decides instead. Not asked whether everything is finite: what is not is never
-/// published, whatever a gate says. Not asked by a replay, which does what the journal says was done.
+/// published, whatever a gate says. Not asked by a replay, which does what the journal says was done. A closure is given with
+/// [`EngineBuilder::sweep_gate_with`](crate::EngineBuilder::sweep_gate_with).
 ///
 /// ```
 /// use segue::plugin::{GateFacts, GateRefusal, QualityGate, SweepGate};
@@ -60,9 +61,11 @@ pub struct GateFacts<'a> {
     pub before: GenerationId,
     /// The pairs that the candidate has learned from.
     pub n_pairs: usize,
-    /// Events learned so far to those that the model in use has learned from; infinite if there is none.
+    /// Events learned so far to those that the model in use has learned from; infinite if there is none, or if it or the
+    /// candidate is from elsewhere.
     pub growth: f64,
-    /// The root mean square norm of the items' vectors in use; `None` if there are none.
+    /// The root mean square norm of the items' vectors in use; `None` if there are none, or if they or the candidate's are
+    /// from elsewhere.
     pub norm_before: Option<f64>,
     /// That of the candidate's; finite.
     pub norm: f64,
@@ -71,7 +74,8 @@ pub struct GateFacts<'a> {
     /// The mean share of the best 20 items of a user that are among the best 20 of the candidate; `None` if there is
     /// nothing to compare. Of a few hundred users, or of those of the trials.
     pub overlap: Option<f64>,
-    /// What was kept from both and then asked of both; empty if too little is new.
+    /// What was kept from both and then asked of both; empty if too little is new, or if the items of the model in use are
+    /// not at hand as they were published: after an opening from a checkpoint, until the next sweep is.
     pub trials: &'a [Trial],
 }
 
@@ -231,6 +235,24 @@ impl SweepGate for QualityGate {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// A closure as a sweep gate.
+pub(crate) struct JudgeWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for JudgeWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JudgeWith(closure)")
+    }
+}
+
+impl<F> SweepGate for JudgeWith<F>
+where
+    F: Fn(&GateFacts<'_>) -> Result<(), GateRefusal> + Send + Sync + 'static,
+{
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        (self.0)(facts)
     }
 }
 

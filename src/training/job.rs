@@ -312,20 +312,18 @@ impl Job {
     /// Sweeps; where that goes out of bounds, anew from the start and with more regularization. A pure function of the
     /// input, so a replay backs off as far.
     fn sweep_within_bounds(&self, input: &TrainingInput, pool: &ThreadPool) -> Result<Als, TrainingError> {
-        let mut outcome = self.sweep(self.params.clone(), &self.start(), self.n_sweeps, input, pool);
-        let mut params = self.params.clone();
-        for _ in 0..MAX_BACK_OFFS {
-            let stiffer = params.with_regularization(params.regularization() * BACK_OFF);
-            let (Err(SweepError::NonFinite { .. }), Some(stiffer)) = (&outcome, stiffer) else { break };
+        let outcome = within_bounds(&self.params, |params, n_back_offs| {
+            if n_back_offs == 0 {
+                return self.sweep(params.clone(), &self.start(), self.n_sweeps, input, pool);
+            }
             tracing::warn!(
                 target: "segue::sweep",
-                regularization = stiffer.regularization(),
+                regularization = params.regularization(),
                 "a sweep went out of bounds and begins anew with more regularization"
             );
             let nothing = Factors::zeros(0, params.n_factors());
-            outcome = self.sweep(stiffer.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, pool);
-            params = stiffer;
-        }
+            self.sweep(params.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, pool)
+        });
         outcome.map_err(solve_error)
     }
 
@@ -382,6 +380,56 @@ impl Job {
     }
 }
 
+/// What `sweep` gives, which is told how often it has been tried before; as long as that goes out of bounds, what it gives
+/// with more regularization.
+fn within_bounds<T>(
+    params: &AlsParams,
+    mut sweep: impl FnMut(&AlsParams, u32) -> Result<T, SweepError>,
+) -> Result<T, SweepError> {
+    let mut outcome = sweep(params, 0);
+    let mut params = params.clone();
+    for n_back_offs in 1..=MAX_BACK_OFFS {
+        let stiffer = params.with_regularization(params.regularization() * BACK_OFF);
+        let (Err(SweepError::NonFinite { .. }), Some(stiffer)) = (&outcome, stiffer) else { break };
+        outcome = sweep(&stiffer, n_back_offs);
+        params = stiffer;
+    }
+    outcome
+}
+
 fn solve_error(error: SweepError) -> TrainingError {
     if error == SweepError::Cancelled { TrainingError::Cancelled } else { TrainingError::Solve(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::als::Side;
+
+    /// The regularizations that are tried in turn, and what comes of it, if the first so many go out of bounds.
+    fn tried(regularization: f32, n_bad: usize) -> (Vec<f32>, Result<(), TrainingError>) {
+        let params = AlsParams::builder().regularization(regularization).build().expect("in range");
+        let mut tried = Vec::new();
+        let outcome = within_bounds(&params, |params, n_back_offs| {
+            assert_eq!(tried.len(), n_back_offs as usize);
+            tried.push(params.regularization());
+            if tried.len() > n_bad {
+                Ok(())
+            } else {
+                Err(SweepError::NonFinite { side: Side::Items, row: 3 })
+            }
+        });
+        (tried, outcome.map_err(solve_error))
+    }
+
+    #[test]
+    fn a_training_out_of_bounds_is_tried_three_times_more_and_then_given_up_with_the_reason() {
+        assert_eq!(tried(0.5, 0), (vec![0.5], Ok(())));
+        assert_eq!(tried(0.5, 2), (vec![0.5, 5.0, 50.0], Ok(())));
+        let reason = || Err(TrainingError::Solve(SweepError::NonFinite { side: Side::Items, row: 3 }));
+        assert_eq!(tried(0.5, 9), (vec![0.5, 5.0, 50.0, 500.0], reason()));
+        assert_eq!(tried(1e5, 9), (vec![1e5, 1e6], reason()), "more is no regularization");
+        let other = within_bounds(&AlsParams::default(), |_, _| Err::<(), _>(SweepError::Cancelled));
+        assert_eq!(other, Err(SweepError::Cancelled));
+    }
 }

@@ -11,8 +11,9 @@ mod job;
 mod policy;
 
 pub(crate) use foreign::Foreign;
-pub(crate) use gate::WatchedGate;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
+pub(crate) use gate::{JudgeWith, WatchedGate};
 pub(crate) use job::{Candidate, Forgotten, Job};
 pub use job::{SweepReport, TrainingError};
+pub(crate) use policy::SweepWith;
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};

@@ -33,8 +33,11 @@ pub enum SweepDecision {
 /// Decides when a sweep begins.
 ///
 /// Asked on the writer thread after each batch of events and a few times a second, never while a sweep is
-/// under way; it should answer in well under a microsecond. A panic is caught, counted, and taken as
-/// [`SweepDecision::Wait`]. [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it.
+/// under way, nor before anything was learned, nor again after a sweep that found nothing to learn from until something
+/// is. It should answer in well under a microsecond: events wait meanwhile, and more than 1 ms is counted and named in
+/// [`health`](crate::Engine::health). A panic is caught, counted, named, and taken as [`SweepDecision::Wait`].
+/// [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it. A closure is given with
+/// [`EngineBuilder::sweep_policy_with`](crate::EngineBuilder::sweep_policy_with).
 pub trait SweepPolicy: Any + fmt::Debug + Send + Sync {
     /// Whether to sweep now.
     fn decide(&self, context: &SweepContext) -> SweepDecision;
@@ -161,6 +164,21 @@ impl SweepPolicy for SweepEvery {
             }
         };
         if due && context.events_since > 0 { SweepDecision::Sweep } else { SweepDecision::Wait }
+    }
+}
+
+/// A closure as a sweep policy.
+pub(crate) struct SweepWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for SweepWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SweepWith(closure)")
+    }
+}
+
+impl<F: Fn(&SweepContext) -> SweepDecision + Send + Sync + 'static> SweepPolicy for SweepWith<F> {
+    fn decide(&self, context: &SweepContext) -> SweepDecision {
+        (self.0)(context)
     }
 }
 

@@ -40,12 +40,33 @@ impl Timestamp {
 /// Tells the time.
 ///
 /// The engine reads it where events enter (for those without a time stamp, and to check the others against the
-/// future), where a batch of items or a sweep may be due, and where a sweep freezes its input; never inside a
-/// solve. It should take well under a microsecond. A panic is caught and counted, as is a time before the year 1 or after
-/// 9999, and the last time taken.
+/// future), where a batch of items, a sweep or a checkpoint may be due, where one of these freezes its input, and where a
+/// query has a filter, a rescorer or a slate policy to be told the time; never inside a solve. So it is called on the
+/// threads that send, on those that ask, the pool's for a batch included, on those of the sources and on the writer's, at
+/// the same time perhaps.
+///
+/// It should take well under a microsecond. A call of more than 1 ms is counted and named in
+/// [`health`](crate::Engine::health), of those that are timed: one in 16, and more once one was slow. So is a panic, and a
+/// time before the year 1 or after 9999; in their place the time it showed last is taken, or 1970 if it has never shown
+/// any. A closure is given with [`EngineBuilder::clock_with`](crate::EngineBuilder::clock_with).
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The present moment. Called on the host's sending threads and on the writer thread.
+    /// The present moment.
     fn now(&self) -> Timestamp;
+}
+
+/// A closure as a clock.
+pub(crate) struct ClockWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for ClockWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClockWith(closure)")
+    }
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync + 'static> Clock for ClockWith<F> {
+    fn now(&self) -> Timestamp {
+        (self.0)()
+    }
 }
 
 /// The operating system's wall clock: the default.

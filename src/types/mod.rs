@@ -11,6 +11,7 @@ mod seq;
 mod signal;
 
 pub use catalogue::{Catalogue, CatalogueEntry, Tag, TagError};
+pub(crate) use clock::ClockWith;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub(crate) use context::DayPart;
 pub use context::{Activity, Context, Device, SessionId, UtcOffset};

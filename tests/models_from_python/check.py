@@ -41,6 +41,10 @@ def same(user, ours, theirs):
         assert abs(scores.get(item, score) - score) <= TOLERANCE, f"{user}: {item} scores {scores[item]}, not {score}"
 
 
+# What is asked for everybody.
+LENGTH = 10
+
+
 def check(model, directory, lists, known=None):
     users, items = ids_of(directory, "users.txt"), ids_of(directory, "items.txt")
     assert model.user_factors.shape == (len(users), model.factors)
@@ -50,11 +54,12 @@ def check(model, directory, lists, known=None):
     assert len(lists) > 150, f"only {len(lists)} users have a list"
     n_items = 0
     for user, ours in lists.items():
+        assert len(ours) == LENGTH, f"{user}: {len(ours)} items, not {LENGTH}"
         row = row_of[user]
         found, scores = model.recommend(
             row,
             known[row] if known is not None else None,
-            N=len(ours),
+            N=LENGTH,
             filter_already_liked_items=known is not None,
         )
         same(user, ours, [(items[item], float(score)) for item, score in zip(found, scores)])
@@ -62,12 +67,15 @@ def check(model, directory, lists, known=None):
     print(f"{directory.name}: {n_items} items of {len(lists)} users are those of implicit")
 
 
-def exported(directory, lists):
+def exported(directory, lists, plain):
     with np.load(directory / "factors.npz", allow_pickle=False) as arrays:
         shapes = {name: (array.dtype.str, array.shape) for name, array in arrays.items()}
         users, items = arrays["user_factors"], arrays["item_factors"]
     print("\n".join(f"  {name}: {dtype} {shape}" for name, (dtype, shape) in shapes.items()))
     assert np.isfinite(users).all() and np.isfinite(items).all()
+    for name, rows in [("user_factors", users), ("item_factors", items)]:
+        alone = np.load(plain / f"{name}.npy", allow_pickle=False)
+        assert alone.dtype.str == "<f4" and np.array_equal(alone, rows), f"{name}.npy is not what is in the archive"
 
     row_of_user = {user: row for row, user in enumerate(ids_of(directory, "users.txt"))}
     row_of_item = {item: row for row, item in enumerate(ids_of(directory, "items.txt"))}
@@ -148,7 +156,7 @@ def main():
     elif what == "train_hetrec":
         train_hetrec(directory, sys.argv[3])
     elif what == "exported":
-        exported(directory, printed(sys.argv[3]))
+        exported(directory, printed(sys.argv[3]), Path(sys.argv[4]))
     else:
         model = AlternatingLeastSquares.load(str(directory / "factors.npz"))
         lists = printed(sys.argv[3])

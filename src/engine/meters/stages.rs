@@ -4,8 +4,8 @@ use crate::guard::{LatencyHistogram, LatencySummary};
 
 /// How long the stages took since the engine was opened.
 ///
-/// The writer reads the clock at the ends of a stage of a batch, five times a batch whatever its size, and a reader twice a
-/// list: nothing is timed event by event but one in 16 calls of the weigher.
+/// The writer reads the clock at the ends of a stage of a batch, whatever the size of that, once in 64 events, and for one in
+/// 16 calls of the weigher; a reader twice a list. Of each event alone the moment is noted at which it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct StageLatencies {
@@ -25,7 +25,7 @@ pub struct StageLatencies {
     pub item_fold: LatencySummary,
     /// Taking the input of a sweep or of a checkpoint; the writer does nothing else meanwhile.
     pub freeze: LatencySummary,
-    /// A sweep, from its freeze to the candidate.
+    /// A sweep that was published, from its freeze to the verdict of the gate.
     pub sweep: LatencySummary,
     /// Putting a new generation in the place of the one before.
     pub swap: LatencySummary,

@@ -10,6 +10,8 @@ mod thread;
 
 pub(super) use driver::{Driver, MAX_STEPS, Sink, Then};
 pub(super) use learn::SourcePart;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use stats::BUDGET as SOURCE_BUDGET;
 pub use stats::SourceStats;
 pub(super) use stats::{NamedSource, SourceMeters};
 pub(super) use thread::SourceThreads;

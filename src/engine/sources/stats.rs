@@ -11,7 +11,7 @@ use crate::ingest::EventSource;
 use crate::model::Outcome;
 
 /// A source that takes longer in one call keeps the engine from stopping.
-const BUDGET: Duration = Duration::from_millis(150);
+pub(crate) const BUDGET: Duration = Duration::from_millis(150);
 
 /// What a source has given since the engine was opened.
 #[derive(Debug, Clone, PartialEq)]

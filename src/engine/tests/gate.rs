@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::{bits, builder, clock, open, vectors_of_users};
-use crate::als::AlsParams;
+use crate::als::{AlsParams, Factors};
 use crate::engine::{Degradation, EngineBuilder, Health, ManualEngine};
+use crate::exchange::{ForeignModel, ForeignSide};
 use crate::journal::Durability;
 use crate::kernel::{AlignedVec, SplitMix64};
-use crate::model::ItemRows;
+use crate::model::{ItemRows, ItemSide};
 use crate::storage::MemoryStorage;
-use crate::training::{Candidate, GateRefusal, Job, TrainingError};
-use crate::types::{Event, ItemIdx, ManualClock, Timestamp};
+use crate::training::{Candidate, GateRefusal, Job, PublishAlways, TrainingError};
+use crate::types::{Event, ItemIdx, ManualClock, Timestamp, UserIdx};
 
 const N_USERS: usize = 700;
 const N_ITEMS: usize = 480;
@@ -190,6 +191,43 @@ fn a_better_one_is_published_and_known_to_be_better() {
     assert!(gate.n_trials >= 100 && gate.ndcg > 1.1 * gate.ndcg_before, "{gate:?}");
 }
 
+/// The model in use as one from elsewhere, the rows of its items given to one another.
+fn shuffled(engine: &ManualEngine, by: impl Fn(u32) -> u32) -> ForeignModel {
+    let generation = &engine.writer.generation;
+    let rows = generation.items.load().rows.clone();
+    let n_items = u32::try_from(rows.n_items()).expect("few");
+    let n_users = super::n_users(engine);
+    let side = |n_rows: u32, row: &dyn Fn(u32) -> Vec<f32>| {
+        let values: Vec<f32> = (0..n_rows).flat_map(|at| row(at)[..super::N_FACTORS].to_vec()).collect();
+        let rows = ndarray::Array2::from_shape_vec((n_rows as usize, super::N_FACTORS), values);
+        Factors::from_array(rows.expect("so many").view()).expect("finite")
+    };
+    let item_row = |at| rows.row(ItemIdx::new(by(at) % n_items)).to_vec();
+    let user_row = |at| generation.swept_row(UserIdx::new(at)).expect("swept").to_vec();
+    let id_of_item = |at| engine.writer.shared.item_ids.key(at).expect("known");
+    let id_of_user = |at| engine.writer.shared.user_ids.key(at).expect("known");
+    let items =
+        ForeignSide { ids: (0..n_items).map(id_of_item).collect(), factors: side(n_items, &item_row) };
+    let users =
+        ForeignSide { ids: (0..n_users).map(id_of_user).collect(), factors: side(n_users, &user_row) };
+    ForeignModel::new(users, items).expect("distinct ids")
+}
+
+#[test]
+fn a_model_from_elsewhere_whose_rows_are_shuffled_is_refused_as_worse() {
+    let (clock, mut world) = (clock(), World::new(8));
+    let mut engine = grown(builder(&clock), &mut world);
+    let in_use = engine.writer.generation.id;
+    let (poisoned, honest) = (shuffled(&engine, |item| item * 7 + 3), shuffled(&engine, |item| item));
+    let refused = engine.adopt(poisoned).expect_err("it says nothing of anybody");
+    let is_worse = matches!(refused, TrainingError::Refused(GateRefusal::Worse { n_trials: 100.., .. }));
+    assert!(is_worse, "{refused:?}");
+    assert_eq!(engine.writer.generation.id, in_use);
+    assert!(matches!(engine.health(), Health::Degraded { why: Degradation::SweepFailed(_) }));
+    engine.adopt(honest).expect("the same rows, each where it belongs");
+    assert!(matches!(engine.health(), Health::Serving { .. }));
+}
+
 #[test]
 fn what_was_held_back_is_in_its_listeners_vectors_all_the_same() {
     let (clock, mut world) = (clock(), World::new(5));
@@ -200,7 +238,7 @@ fn what_was_held_back_is_in_its_listeners_vectors_all_the_same() {
     let side = generation.users.as_ref().expect("a model");
     let rows = &generation.items.load().rows;
     for row in 0..super::n_users(&engine) {
-        let user = crate::types::UserIdx::new(row);
+        let user = UserIdx::new(row);
         let state = engine.writer.shared.user(user).expect("published");
         let folded =
             side.fold_in(&state.history, generation.as_of, rows, &mut crate::model::FoldScratch::default());
@@ -247,4 +285,40 @@ fn a_training_out_of_bounds_begins_anew_with_more_regularization() {
     while engine.writer.refold_some() {}
     let next = engine.sweep().expect("nothing is out of bounds any more");
     assert!((next.regularization - before).abs() < f32::EPSILON);
+}
+
+#[test]
+fn a_replay_backs_off_as_far_as_the_training_did() {
+    let (clock, storage) = (clock(), MemoryStorage::new());
+    let with_store = || {
+        let builder = builder(&clock).sweep_gate(PublishAlways);
+        builder.store_in(storage.clone(), Durability::Buffered)
+    };
+    let mut engine = grown(with_store(), &mut World::new(9));
+    // A model that has gone out of bounds, where the next training starts from; the checkpoint has it so.
+    let side = engine.writer.generation.items.load();
+    let mut rows = side.rows.clone();
+    let mut row = row_of(&rows, 11);
+    row[0] = 1e30;
+    rows.set_row(ItemIdx::new(11), &row);
+    let spoiled = ItemSide { version: side.version, rows, popularity: Arc::clone(&side.popularity) };
+    drop(engine.writer.generation.items.replace(Arc::new(spoiled)));
+    engine.checkpoint().expect("in memory");
+
+    let used = |engine: &ManualEngine| {
+        engine.writer.generation.users.as_ref().map(|side| side.base.params().clone())
+    };
+    let report = engine.sweep().expect("it heals itself");
+    let asked = engine.writer.settings.learning.als.regularization();
+    assert!((report.regularization / asked - 10.0).abs() < 1e-3, "{report:?}");
+    let (digest, vectors, params) = (engine.digest(), vectors_of_users(&engine), used(&engine));
+    engine.flush().expect("in memory");
+    drop(engine);
+    let mut again = with_store().open_manual().expect("a whole store");
+    let Health::Serving { recovery: Some(recovery), .. } = again.health() else {
+        panic!("{:?}", again.health())
+    };
+    assert!(recovery.checkpoint.is_some() && recovery.sweeps == 1, "{recovery:?}");
+    assert_eq!(again.digest(), digest);
+    assert_eq!((vectors_of_users(&again), used(&again)), (vectors, params));
 }

@@ -1,6 +1,6 @@
 //! Every seam implemented by somebody who has `segue::plugin` and nothing else.
 //!
-//! `cargo test --manifest-path tests/plugins_from_outside/Cargo.toml`
+//! `cargo test --manifest-path tests/plugins_from_outside/Cargo.toml --all-features`
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -8,10 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use segue::plugin::{
-    ActionKind, AppendFile, Candidate, Clock, Event, EventError, EventFacts, EventSource, Filter, GateFacts,
-    GateRefusal, ItemFilter, ItemRescorer, Notice, Observer, OnPanic, Pull, ReadFile, Request, Rescorer, Signal,
-    SlatePolicy, SourceBatch, SourceError, SourceWaker, Storage, StorageLock, SweepContext, SweepDecision,
-    SweepGate, SweepPolicy, Timestamp, Weigher,
+    Action, ActionKind, AppendFile, Candidate, Catalogue, CatalogueEntry, Clock, ColdCause, EngineError, Event,
+    EventError, EventFacts, EventSeq, EventSource, Filter, GateFacts, GateRefusal, IdempotencyKey, ItemFilter,
+    ItemRescorer, Notice, Observer, OnPanic, Pull, ReadFile, Refusal, Request, Rescorer, RetuneError, SettingError,
+    Side, Signal, SlatePolicy, Source, SourceBatch, SourceError, SourceWaker, Storage, StorageFailure, StorageLock,
+    SweepContext, SweepDecision, SweepError, SweepGate, SweepPolicy, Tag, TagError, Timestamp, TrainingError,
+    Weigher,
 };
 
 /// A like is worth five listens, and nothing else counts.
@@ -49,16 +51,62 @@ impl SweepGate for TenPairs {
     }
 }
 
-/// Notes down which generations were published.
+/// Notes down what the engine does.
 #[derive(Debug, Clone, Default)]
-pub struct Diary(Arc<Mutex<Vec<u64>>>);
+pub struct Diary(Arc<Mutex<Vec<String>>>);
 
 impl Observer for Diary {
     fn observe(&self, notice: &Notice<'_>) {
-        if let Notice::Published(report) = notice {
-            lock(&self.0).push(report.generation.get());
-        }
+        let line = match notice {
+            Notice::Published(report) => format!("generation {} after event {:?}", report.generation.get(), report.frozen_at),
+            Notice::SweepFailed(error) => why(error),
+            #[cfg(feature = "everything")]
+            of_a_file => match of_a_file_in_words(of_a_file) {
+                Some(line) => line,
+                None => return,
+            },
+            #[cfg(not(feature = "everything"))]
+            _ => return,
+        };
+        lock(&self.0).push(line);
     }
+}
+
+fn why(error: &TrainingError) -> String {
+    match error {
+        TrainingError::ReadOnly(StorageFailure { operation, file, .. }) => format!("{operation} of {file} failed"),
+        TrainingError::Solve(SweepError::NonFinite { side: Side::Items, row, .. }) => format!("item {row} is off"),
+        TrainingError::Refused(GateRefusal::Other { reason }) => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(feature = "everything")]
+fn of_a_file_in_words(notice: &Notice<'_>) -> Option<String> {
+    use segue::plugin::{ListFileError, ModelFileError, ReloadError, SettingsFileError};
+
+    Some(match notice {
+        Notice::SettingsRead { file, changes } => format!("{} changes {}", file.display(), changes.len()),
+        Notice::SettingsInForce { changes, .. } => changes.iter().map(|change| change.key).collect(),
+        Notice::SettingsRefused { error: ReloadError::Retune(RetuneError::Setting(error)), .. } => {
+            let error: &SettingError = error;
+            error.to_string()
+        }
+        Notice::SettingsRefused { error: ReloadError::Retune(RetuneError::Engine(EngineError::Stopped)), .. } => {
+            "too late".to_owned()
+        }
+        Notice::SettingsRefused { error: ReloadError::File(SettingsFileError::Unfinished { line }), .. } => {
+            format!("line {line} has no end")
+        }
+        Notice::SettingsRefused { error, .. } => error.to_string(),
+        Notice::ListRead { change, .. } => format!("{} lines more", change.added),
+        Notice::ListRefused { error: ListFileError::Line { line, what }, .. } => format!("line {line}: {what}"),
+        Notice::ListRefused { error, .. } => error.to_string(),
+        Notice::ModelRead { n_users, n_items, .. } => format!("a model of {n_users} users and {n_items} items"),
+        Notice::ModelRefused { error: ModelFileError::Training(error), .. } => why(error),
+        Notice::ModelRefused { error, .. } => error.to_string(),
+        _ => return None,
+    })
 }
 
 /// Shows nothing whose name begins with "hidden".
@@ -163,6 +211,13 @@ impl EventSource for Topic {
         format!("message {}", offset - 1)
     }
 }
+
+/// What the traits mention beyond what is used here: a host can name it all.
+pub type Mentioned = (
+    (Action, IdempotencyKey, EventSeq, Refusal, Source, ColdCause),
+    (Catalogue, CatalogueEntry, Tag, TagError),
+    (EngineError, RetuneError, SettingError),
+);
 
 /// It is always noon of the first day.
 #[derive(Debug)]
@@ -303,7 +358,8 @@ impl StorageLock for Locked {}
 #[cfg(test)]
 mod tests {
     use segue::testing::{
-        check_clock, check_filter, check_rescorer, check_slate, check_storage, check_sweep_policy, check_weigher,
+        check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate, check_storage,
+        check_sweep_gate, check_sweep_policy, check_weigher,
     };
     use segue::{Durability, Engine, Event, Health};
 
@@ -313,11 +369,33 @@ mod tests {
     fn each_of_them_keeps_what_its_seam_promises() {
         check_weigher(&LikesAlone);
         check_sweep_policy(EveryTen);
+        check_sweep_gate(&TenPairs);
+        check_observer(&Diary::default());
         check_filter(NothingHidden);
         check_rescorer(ShortNamesFirst);
         check_slate(Backwards);
         check_clock(&Noon);
         check_storage(&MapStorage::default());
+        let topic = Topic::default();
+        (0..20).for_each(|nth| topic.publish("ana", &format!("item-{nth}")));
+        check_event_source(topic.consumer());
+    }
+
+    #[cfg(feature = "everything")]
+    #[test]
+    fn an_observer_is_told_of_files() {
+        let file = std::env::temp_dir().join(format!("segue-outside-{}.txt", std::process::id()));
+        std::fs::write(&file, "a\nb\n").expect("it can be written");
+        let (diary, list) = (Diary::default(), segue::plugin::BlockList::new());
+        let builder = Engine::builder().filter(list.clone()).block_list_file(&file, &list);
+        let engine = builder.observer(diary.clone()).open().expect("usable settings");
+        std::fs::write(&file, "a\nb\nc\n").expect("it can be written");
+        while !list.contains("c") {
+            std::thread::yield_now();
+        }
+        assert_eq!(lock(&diary.0).last().map(String::as_str), Some("1 lines more"));
+        drop(engine);
+        std::fs::remove_file(file).expect("it is there");
     }
 
     #[test]
@@ -359,7 +437,7 @@ mod tests {
         assert_eq!(list(2), ["cc", "a"]);
         assert!(matches!(engine.health(), Health::Serving { .. }), "{:?}", engine.health());
         assert_eq!(view.user(0_u64).history()[0].last_seen, Noon.now());
-        assert_eq!(lock(&diary.0).first(), Some(&1));
+        assert!(lock(&diary.0)[0].starts_with("generation 1 after"), "{diary:?}");
         engine.shutdown(wait).expect("it runs");
         assert!(open().reader().view().user(0_u64).is_known(), "it was stored");
     }

@@ -9,6 +9,11 @@ use crate::types::{Clock, Timestamp};
 /// The first moment of the year 1 and the last of the year 9999: no clock shows another.
 const SENSE: (i64, i64) = (-62_135_596_800_000, 253_402_300_799_999);
 
+/// Whether there is such a time.
+pub(crate) fn is_sensible(time: Timestamp) -> bool {
+    (SENSE.0..=SENSE.1).contains(&time.unix_ms())
+}
+
 /// A clock that may be the host's. Clones are the same clock.
 ///
 /// What panics, or shows a time that cannot be, is counted; the time it showed before is taken in its stead.
@@ -27,11 +32,11 @@ impl WatchedClock {
 
     /// The time, as well as it is known.
     pub(crate) fn now(&self) -> Timestamp {
-        let (earliest, latest) = SENSE;
-        let now = self.watch.call_often(|| self.clock.now()).map(Timestamp::unix_ms);
-        let sensible = now.filter(|now| (earliest..=latest).contains(now));
+        let now = self.watch.call_often(|| self.clock.now());
+        let sensible = now.filter(|&now| is_sensible(now)).map(Timestamp::unix_ms);
         if let (Some(now), None) = (now, sensible) {
-            self.watch.nonsense(format!("{now} ms after the beginning of 1970, which is no time"));
+            let ms = now.unix_ms();
+            self.watch.nonsense(format!("{ms} ms after the beginning of 1970, which is no time"));
         }
         // ORDERING: a clock publishes nothing but its own value.
         let last = self.last.load(Ordering::Relaxed);
