@@ -34,7 +34,7 @@ use std::sync::Arc;
 /// # What goes wrong
 ///
 /// An error and a panic are the same: what was asked for has failed. So has reading from a file that claims to have given
-/// more bytes than were asked for, or has others than its [`len`](ReadFile::len) says. A panic and such nonsense are
+/// more bytes than were asked for, or ends before its [`len`](ReadFile::len); what it has beyond that is not read. A panic and such nonsense are
 /// counted and named. A running engine whose journal fails is read-only from then on.
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// The names of all files, in any order; none if nothing was ever created.
