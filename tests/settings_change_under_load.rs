@@ -16,7 +16,7 @@ const N_EDITS: u32 = 1_000;
 const N_USERS: u64 = 200;
 const N_ITEMS: u64 = 100;
 /// What the process may hold more after the thousand edits than before them.
-const MOST_MORE_RESIDENT: u64 = 64 << 20;
+const MOST_MORE_RESIDENT: u64 = 32 << 20;
 
 /// Four settings that all say which edit they are of.
 fn edit(number: u32) -> String {

@@ -8,12 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use segue::plugin::{
-    Action, ActionKind, AppendFile, Candidate, Catalogue, CatalogueEntry, Clock, ColdCause, EngineError, Event,
-    EventError, EventFacts, EventSeq, EventSource, Filter, GateFacts, GateRefusal, IdempotencyKey, ItemFilter,
-    ItemRescorer, Notice, Observer, OnPanic, Pull, ReadFile, Refusal, Request, Rescorer, RetuneError, SettingError,
-    Side, Signal, SlatePolicy, Source, SourceBatch, SourceError, SourceWaker, Storage, StorageFailure, StorageLock,
-    SweepContext, SweepDecision, SweepError, SweepGate, SweepPolicy, Tag, TagError, Timestamp, TrainingError,
-    Weigher,
+    Action, ActionKind, AppendFile, Candidate, Catalogue, CatalogueEntry, Clock, ColdCause, EngineError,
+    Event, EventError, EventFacts, EventSeq, EventSource, Filter, GateFacts, GateRefusal, IdempotencyKey,
+    ItemFilter, ItemRescorer, Notice, Observer, OnPanic, Pull, ReadFile, Refusal, Request, Rescorer,
+    RetuneError, SettingError, Side, Signal, SlatePolicy, Source, SourceBatch, SourceError, SourceWaker,
+    Storage, StorageFailure, StorageLock, SweepContext, SweepDecision, SweepError, SweepGate, SweepPolicy,
+    Tag, TagError, Timestamp, TrainingError, Weigher,
 };
 
 /// A like is worth five listens, and nothing else counts.
@@ -58,7 +58,9 @@ pub struct Diary(Arc<Mutex<Vec<String>>>);
 impl Observer for Diary {
     fn observe(&self, notice: &Notice<'_>) {
         let line = match notice {
-            Notice::Published(report) => format!("generation {} after event {:?}", report.generation.get(), report.frozen_at),
+            Notice::Published(report) => {
+                format!("generation {} after event {:?}", report.generation.get(), report.frozen_at)
+            }
             Notice::SweepFailed(error) => why(error),
             #[cfg(feature = "everything")]
             of_a_file => match of_a_file_in_words(of_a_file) {
@@ -74,8 +76,12 @@ impl Observer for Diary {
 
 fn why(error: &TrainingError) -> String {
     match error {
-        TrainingError::ReadOnly(StorageFailure { operation, file, .. }) => format!("{operation} of {file} failed"),
-        TrainingError::Solve(SweepError::NonFinite { side: Side::Items, row, .. }) => format!("item {row} is off"),
+        TrainingError::ReadOnly(StorageFailure { operation, file, .. }) => {
+            format!("{operation} of {file} failed")
+        }
+        TrainingError::Solve(SweepError::NonFinite { side: Side::Items, row, .. }) => {
+            format!("item {row} is off")
+        }
         TrainingError::Refused(GateRefusal::Other { reason }) => reason.clone(),
         other => other.to_string(),
     }
@@ -92,17 +98,24 @@ fn of_a_file_in_words(notice: &Notice<'_>) -> Option<String> {
             let error: &SettingError = error;
             error.to_string()
         }
-        Notice::SettingsRefused { error: ReloadError::Retune(RetuneError::Engine(EngineError::Stopped)), .. } => {
-            "too late".to_owned()
-        }
-        Notice::SettingsRefused { error: ReloadError::File(SettingsFileError::Unfinished { line }), .. } => {
+        Notice::SettingsRefused {
+            error: ReloadError::Retune(RetuneError::Engine(EngineError::Stopped)),
+            ..
+        } => "too late".to_owned(),
+        Notice::SettingsRefused {
+            error: ReloadError::File(SettingsFileError::Unfinished { line }), ..
+        } => {
             format!("line {line} has no end")
         }
         Notice::SettingsRefused { error, .. } => error.to_string(),
         Notice::ListRead { change, .. } => format!("{} lines more", change.added),
-        Notice::ListRefused { error: ListFileError::Line { line, what }, .. } => format!("line {line}: {what}"),
+        Notice::ListRefused { error: ListFileError::Line { line, what }, .. } => {
+            format!("line {line}: {what}")
+        }
         Notice::ListRefused { error, .. } => error.to_string(),
-        Notice::ModelRead { n_users, n_items, .. } => format!("a model of {n_users} users and {n_items} items"),
+        Notice::ModelRead { n_users, n_items, .. } => {
+            format!("a model of {n_users} users and {n_items} items")
+        }
         Notice::ModelRefused { error: ModelFileError::Training(error), .. } => why(error),
         Notice::ModelRefused { error, .. } => error.to_string(),
         _ => return None,
@@ -165,7 +178,12 @@ impl Topic {
     /// The same topic, from its start.
     pub fn consumer(&self) -> Self {
         let Self { messages, published, committed, .. } = self;
-        Self { messages: messages.clone(), published: published.clone(), committed: committed.clone(), next: 0 }
+        Self {
+            messages: messages.clone(),
+            published: published.clone(),
+            committed: committed.clone(),
+            next: 0,
+        }
     }
 
     /// Adds a message.
@@ -193,8 +211,10 @@ impl EventSource for Topic {
     fn pull(&mut self, batch: &mut SourceBatch) -> Result<Pull, SourceError> {
         let timeout = Duration::from_millis(50);
         let nothing = |messages: &mut Vec<_>| messages.len() <= self.next;
-        let (messages, _) =
-            self.published.wait_timeout_while(lock(&self.messages), timeout, nothing).map_err(|_| "poisoned")?;
+        let (messages, _) = self
+            .published
+            .wait_timeout_while(lock(&self.messages), timeout, nothing)
+            .map_err(|_| "poisoned")?;
         for (user, item) in messages.iter().skip(self.next).take(batch.room()) {
             self.next += 1;
             batch.push(Event::like(user.as_str(), item.as_str()), self.next as u64);
@@ -358,8 +378,8 @@ impl StorageLock for Locked {}
 #[cfg(test)]
 mod tests {
     use segue::testing::{
-        check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate, check_storage,
-        check_sweep_gate, check_sweep_policy, check_weigher,
+        check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate,
+        check_storage, check_sweep_gate, check_sweep_policy, check_weigher,
     };
     use segue::{Durability, Engine, Event, Health};
 
@@ -457,7 +477,9 @@ mod tests {
                 std::thread::yield_now();
             }
             topic.publish("ben", "the same");
-            while topic.committed() < Some(n_messages) && engine.source_offset("topic/likes/0") < Some(n_messages) {
+            while topic.committed() < Some(n_messages)
+                && engine.source_offset("topic/likes/0") < Some(n_messages)
+            {
                 std::thread::yield_now();
             }
             let last = engine.stats().sources[0].last_malformed.clone().expect("an item without a name");
