@@ -88,9 +88,8 @@ impl EngineBuilder {
     /// A file in TOML whose settings go before those given here, as long as it has them: see `docs::settings`. The engine
     /// has a thread that watches its directory, reads the file once it has been left alone for 50 ms, and goes on with
     /// what it says, all in one step; a file with anything wrong in it changes nothing, and the
-    /// [observer](Self::observer) is told the line. Write another and rename it, so that no half of it is ever read. It need not be
-    /// there yet. A [`ManualEngine`](crate::ManualEngine) reads
-    /// it when it is opened and not again.
+    /// [observer](Self::observer) is told the line. Write another and rename it, so that no half of it is ever read. It need
+    /// not be there yet. A [`ManualEngine`](crate::ManualEngine) reads it when it is opened and not again.
     #[must_use]
     pub fn settings_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.settings = Some(path.into());

@@ -61,8 +61,8 @@ impl FileWatch {
         LookOut::begin(vec![path.to_owned()], quiet, known, move || read(&file)).map(Self)
     }
 
-    /// What the file holds: as it is found first, unless that was known, then whenever that is another. There is one message at most: who has not
-    /// taken the one before gets the newer in its place.
+    /// What the file holds: as it is found first, unless that was known, then whenever that is another. There is one message
+    /// at most: who has not taken the one before gets the newer in its place.
     pub(super) fn contents(&self) -> &Receiver<Contents> {
         self.0.told()
     }

@@ -22,8 +22,8 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// Looks at files of a directory whenever it may find something else, until it is dropped.
 ///
 /// It looks once nothing has been heard of the directory for the quiet time; nobody need hear anything: it looks every 10
-/// seconds as well. What changes while it looks is not told, but looked at again. It has a thread, `segue-watch`, and one of `notify`'s. A drop waits for neither: it tells the first to
-/// end, and gives it a second if it is just looking.
+/// seconds as well. What changes while it looks is not told, but looked at again. It has a thread, `segue-watch`, and one of
+/// `notify`'s. A drop waits for neither: it tells the first to end, and gives it a second if it is just looking.
 #[derive(Debug)]
 pub(super) struct LookOut<T> {
     told: Receiver<T>,
@@ -56,8 +56,8 @@ impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
 }
 
 impl<T> LookOut<T> {
-    /// What was seen: as it was found first, unless that was known, then whenever that is another. There is one message at most: who has not taken
-    /// the one before gets the newer in its place.
+    /// What was seen: as it was found first, unless that was known, then whenever that is another. There is one message at
+    /// most: who has not taken the one before gets the newer in its place.
     pub(super) fn told(&self) -> &Receiver<T> {
         &self.told
     }
