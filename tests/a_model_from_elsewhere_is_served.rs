@@ -318,7 +318,10 @@ fn what_does_not_fit_changes_nothing() {
     let other = other.expect("distinct ids");
     let refused = engine.adopt(other.clone()).expect_err("nine factors");
     assert_eq!(refused, TrainingError::OtherFactors { model: 9, engine: 8 });
-    assert_eq!(refused.to_string(), "the model has 9 factors and the engine 8; train it with 8");
+    assert_eq!(
+        refused.to_string(),
+        "the model has 9 factors and the engine 8; train it with 8, or retune the engine"
+    );
     let refused = engine.adopt(model(1, 0..51, 0..60)).expect_err("a user too many");
     assert_eq!(refused, TrainingError::Full(Refusal::TooManyUsers { limit: 50 }));
     let refused = engine.adopt(model(1, 0..50, 0..61)).expect_err("an item too many");

@@ -72,6 +72,11 @@ impl AlsParams {
         AlsParamsBuilder { params }.build().ok()
     }
 
+    /// The same but for the number of factors, which is one that others have.
+    pub(crate) fn with_n_factors(&self, n_factors: usize) -> Self {
+        Self { n_factors, ..self.clone() }
+    }
+
     /// The most factors a model may have.
     pub const MAX_FACTORS: usize = 1_024;
     /// Beyond it, sums of squares would leave the range of f32.

@@ -55,7 +55,7 @@ pub(crate) fn read(
     let context = UserContext {
         actions: &actions,
         n_items: head.n_items,
-        n_factors: head.n_factors(),
+        n_factors: model.n_factors(),
         generation: model.has_users().then_some(head.generation),
         seq: head.seq,
     };

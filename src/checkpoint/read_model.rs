@@ -52,16 +52,24 @@ impl ModelParts {
         )?;
         let item_version = ItemVersion::from_raw(model.item_version);
         rules::item_version(item_version)?;
+        let users = model.users.map(|users| UserParts::from_wire(&users, head)).transpose()?;
+        // The settings are for the next model, which may be of another length.
+        let of_model = users.as_ref().map(|users| users.base.params().n_factors());
         Ok(Self {
             id: head.generation,
-            n_factors: head.n_factors(),
+            n_factors: of_model.unwrap_or(head.n_factors()),
             frozen_at,
             as_of: Timestamp::from_unix_ms(model.as_of_ms),
             item_version,
             n_item_rows: model.n_item_rows,
-            users: model.users.map(|users| UserParts::from_wire(&users, head)).transpose()?,
+            users,
             items_moved: model.items_moved,
         })
+    }
+
+    /// The length of its rows.
+    pub(super) fn n_factors(&self) -> usize {
+        self.n_factors
     }
 
     /// Whether there is a trained model at all.
@@ -143,9 +151,8 @@ impl ModelParts {
 impl UserParts {
     fn from_wire(users: &wire::UserSide<'_>, head: &CheckpointHead) -> Result<Self, Flaw> {
         let params = als_from_wire(&users.als)?;
-        ensure(params.n_factors() == head.n_factors(), "the length of a basis")?;
         ensure(users.n_user_rows <= head.n_users, "the number of user rows")?;
-        let mut weighted = vec![0.0; head.n_factors()];
+        let mut weighted = vec![0.0; params.n_factors()];
         let mut values = TakeBytes::new(users.weighted);
         take_f32s(&mut values, &mut weighted)?;
         values.end()?;

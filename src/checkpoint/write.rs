@@ -70,7 +70,8 @@ fn write_file(
     let head = CheckpointHead::of(snapshot);
     let parts = snapshot.parts();
     check_head(snapshot)?;
-    check_model(&parts, head.seq, head.n_factors())?;
+    let n_factors = parts.generation.n_factors().unwrap_or(head.n_factors());
+    check_model(&parts, head.seq, n_factors)?;
     let side = parts.generation.users.as_ref();
     let is_foreign = side.is_some_and(|side| side.rows_of == RowsOf::Foreigners);
     let is_plain = snapshot.skips.is_empty() && !is_foreign;
@@ -81,9 +82,9 @@ fn write_file(
     put_keys(&mut sections, &parts)?;
     let n_items = put_items(&mut sections, &parts)?;
     put_model(&mut sections, &parts)?;
-    put_item_rows(&mut sections, &parts, head.n_factors())?;
+    put_item_rows(&mut sections, &parts, n_factors)?;
     if let Some(running) = parts.running {
-        put_gramians(&mut sections, running, head.n_factors())?;
+        put_gramians(&mut sections, running, n_factors)?;
     }
     put_queue(&mut sections, snapshot)?;
     let users = put_users(&mut sections, &parts, snapshot)?;

@@ -28,7 +28,6 @@ pub(super) fn check_model(
     if let Some(side) = &generation.users {
         ensure(side.factors.n_rows() <= parts.n_users as usize, "the number of user rows")?;
         ensure(side.factors.n_factors() == n_factors, "the length of user rows")?;
-        ensure(side.base.params().n_factors() == n_factors, "the length of a basis")?;
     }
     ensure(generation.users.is_some() || parts.running.is_none(), "Gramians without a model")?;
     Ok(())

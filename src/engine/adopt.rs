@@ -79,19 +79,29 @@ impl ManualEngine {
 impl Writer {
     /// Whether a model can be taken in.
     pub(super) fn check_adoption(&self, model: &ForeignModel) -> Result<(), TrainingError> {
-        if let Some(failure) = &self.journal_failure {
-            return Err(TrainingError::ReadOnly(failure.clone()));
-        }
         let engine = self.settings.learning.als.n_factors();
         if model.n_factors() != engine {
             return Err(TrainingError::OtherFactors { model: model.n_factors(), engine });
         }
+        self.check_room_for(model)
+    }
+
+    fn check_room_for(&self, model: &ForeignModel) -> Result<(), TrainingError> {
+        if let Some(failure) = &self.journal_failure {
+            return Err(TrainingError::ReadOnly(failure.clone()));
+        }
         self.check_rows(model).and_then(|()| self.check_bytes_of(model)).map_err(TrainingError::Full)
     }
 
-    /// Takes a model in, in the place of a training. The job runs elsewhere; the writer goes on.
+    /// Takes a model from elsewhere in, in the place of a training. The job runs elsewhere; the writer goes on.
     pub(super) fn begin_adoption(&mut self, model: ForeignModel) -> Result<Job, TrainingError> {
         self.check_adoption(&model)?;
+        self.take_in(model)
+    }
+
+    /// Takes a model in, of whatever length its rows are.
+    pub(super) fn take_in(&mut self, model: ForeignModel) -> Result<Job, TrainingError> {
+        self.check_room_for(&model)?;
         let now = self.now();
         // Without any event there is no time that decay could be reckoned at.
         let has_events = self.stream_time > Timestamp::from_unix_ms(i64::MIN);

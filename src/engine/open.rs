@@ -86,7 +86,7 @@ fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writ
     let (origin, mut writer) = match found.restored {
         None => (Origin::Start, Writer::new(settings, policies)),
         Some((_, restored)) => {
-            check_for_life(&restored.settings, &asked)?;
+            check_half_life(&restored.settings, &asked)?;
             taken_at = Some(restored.taken_at);
             erases = restored.erases;
             let position = restored.position;
@@ -110,12 +110,15 @@ fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writ
         report.events += u64::from(matches!(record, Record::Event(_)));
         report.sweeps += u64::from(matches!(record, Record::Published { .. }));
         if let Record::Settings(stored) = &record {
-            check_for_life(stored, &asked)?;
+            check_half_life(stored, &asked)?;
             knows_settings = true;
         }
         replay.record(record).map_err(|error| error.of_record(number))?;
     }
     report.interrupted_sweep = replay.finish();
+    if knows_settings {
+        check_factors(&writer.settings.learning, &asked)?;
+    }
     let recovered = records.finish()?;
     if recovered.store_id.is_none()
         && let Some(damage) = damage
@@ -167,12 +170,14 @@ fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writ
     Ok(writer)
 }
 
+/// What changes while an engine runs, and so that its host knows.
+fn check_factors(stored: &LearningSettings, asked: &LearningSettings) -> Result<(), StoreError> {
+    let (stored, asked) = (stored.als.n_factors(), asked.als.n_factors());
+    if stored == asked { Ok(()) } else { Err(StoreError::FactorCount { stored, asked }) }
+}
+
 /// What can never change in a store.
-fn check_for_life(stored: &LearningSettings, asked: &LearningSettings) -> Result<(), StoreError> {
-    let (n_stored, n_asked) = (stored.als.n_factors(), asked.als.n_factors());
-    if n_stored != n_asked {
-        return Err(StoreError::FactorCount { stored: n_stored, asked: n_asked });
-    }
+fn check_half_life(stored: &LearningSettings, asked: &LearningSettings) -> Result<(), StoreError> {
     let (stored, asked) = (stored.weighing.decay.half_life_ms(), asked.weighing.decay.half_life_ms());
     if stored.map(f64::to_bits) != asked.map(f64::to_bits) {
         return Err(StoreError::HalfLife { stored, asked });

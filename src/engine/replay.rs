@@ -7,7 +7,6 @@ use thiserror::Error;
 use super::adopt::ForeignParts;
 use super::change::HostChange;
 use super::writer::Writer;
-use crate::als::AlsParams;
 use crate::exchange::ForeignModelError;
 use crate::ingest::Interaction;
 use crate::journal::{EventRecord, Record};
@@ -168,9 +167,6 @@ impl<'w> Replay<'w> {
     /// Takes in the model that was noted.
     fn adopt(&mut self, parts: Option<ForeignParts>) -> Result<Foreign, ReplayError> {
         let model = parts.ok_or(ReplayError::ForeignRows)?.into_model()?;
-        if model.n_factors() != self.writer.settings.learning.als.n_factors() {
-            return Err(ReplayError::Settings);
-        }
         self.writer.check_rows(&model)?;
         Ok(self.writer.perform_foreign_rows(model))
     }
@@ -185,9 +181,7 @@ impl<'w> Replay<'w> {
 
     fn settings(&mut self, settings: LearningSettings) -> Result<(), ReplayError> {
         let now = &self.writer.settings.learning;
-        let for_life =
-            |settings: &LearningSettings| (AlsParams::n_factors(&settings.als), settings.weighing.decay);
-        if for_life(now) != for_life(&settings) {
+        if now.weighing.decay != settings.weighing.decay {
             return Err(ReplayError::Settings);
         }
         // What came before is written by the settings of its time.

@@ -55,6 +55,7 @@ impl ManualEngine {
 pub(super) struct ModelBefore {
     /// The last event it was trained on.
     frozen_at: EventSeq,
+    n_factors: usize,
     items: ItemRows,
     /// The model, if its users' rows are not what their histories give.
     foreigners: Option<Arc<Generation>>,
@@ -67,6 +68,7 @@ impl ModelBefore {
         let is_foreign = side.rows_of == RowsOf::Foreigners;
         Some(Self {
             frozen_at: generation.frozen_at,
+            n_factors: side.base.params().n_factors(),
             items: generation.items.load().rows.clone(),
             foreigners: is_foreign.then(|| Arc::clone(generation)),
         })
@@ -95,7 +97,7 @@ impl Writer {
         if !self.may_come_back(before) {
             return Err(TrainingError::NoModelBefore);
         }
-        let job = self.begin_adoption(self.model_of(before))?;
+        let job = self.take_in(self.model_of(before))?;
         Ok(Job { gate: None, ..job })
     }
 
@@ -112,7 +114,7 @@ impl Writer {
 
     /// Whatever is still known of, in the form of a model from elsewhere: so it goes into the journal, and is replayed.
     fn model_of(&self, before: &ModelBefore) -> ForeignModel {
-        let n_factors = self.settings.learning.als.n_factors();
+        let n_factors = before.n_factors;
         let items = (0..).map(ItemIdx::new).take(before.items.n_items());
         let items = side(
             n_factors,

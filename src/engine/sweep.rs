@@ -50,8 +50,8 @@ impl Writer {
         let now = self.now();
         // One event from a clock that is ahead must not make everything before it look old.
         let as_of = self.stream_time.min(now);
-        let has_model = self.generation.users.is_some();
-        let n_sweeps = if has_model { self.settings.warm_sweeps } else { self.settings.first_sweeps };
+        let is_warm = self.generation.n_factors() == Some(self.n_factors_to_come());
+        let n_sweeps = if is_warm { self.settings.warm_sweeps } else { self.settings.first_sweeps };
         self.log(|| Record::Freeze { as_of, at: now, n_sweeps: u32::try_from(n_sweeps).unwrap_or(u32::MAX) });
         let job = self.perform_freeze(as_of, now, n_sweeps, None);
         self.meters.sweep_began(Arc::clone(&job.done), n_sweeps);
@@ -74,10 +74,15 @@ impl Writer {
         self.freeze = Some(Arc::clone(&freeze));
         self.training = Some(Training { cancel: Arc::clone(&cancel) });
         self.last_freeze = Some((self.seq, now));
+        let als = &self.settings.learning.als;
+        // A model that comes back is as long as it was, whatever the next one will be.
+        let n_factors = foreign.as_ref().map_or(als.n_factors(), |foreign| foreign.item_factors.n_factors());
+        // Another library's norms are of another size, and so are those of other factors.
+        let is_alike = foreign.is_none() && self.generation.n_factors() == Some(n_factors);
         Job {
             shared: Arc::clone(&self.shared),
             freeze,
-            params: self.settings.learning.als.clone(),
+            params: als.with_n_factors(n_factors),
             path: self.settings.path,
             weighing: self.settings.learning.weighing,
             as_of,
@@ -86,8 +91,7 @@ impl Writer {
             before: Arc::clone(&self.generation),
             items: self.generation.items.load().rows.clone(),
             n_sweeps,
-            // Another library's norms are of another size.
-            norm_before: self.norm_of_model.filter(|_| foreign.is_none()),
+            norm_before: self.norm_of_model.filter(|_| is_alike),
             foreign,
             gate: Some(Arc::clone(&self.gate)),
             confidences: self.by_item.confidences(),

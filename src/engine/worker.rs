@@ -110,6 +110,7 @@ impl Worker {
 
     /// Runs until `stop`.
     pub(super) fn run(mut self) -> ShutdownReport {
+        self.ask_for_other_factors();
         while !self.is_told_to_stop() {
             let stop = self.stop.clone();
             select! {
@@ -198,7 +199,11 @@ impl Worker {
                 Queued::Retune { settings, done } => {
                     self.publish();
                     // Whoever asked may have gone away; the settings are in force all the same.
+                    let n_factors = self.writer.n_factors_to_come();
                     let _ = done.send(self.writer.retune(*settings));
+                    if self.writer.n_factors_to_come() != n_factors {
+                        self.ask_for_other_factors();
+                    }
                 }
                 Queued::Source { part, done } => {
                     self.publish();
@@ -238,6 +243,13 @@ impl Worker {
             }
         }
         self.publish();
+    }
+
+    /// A model of another length is trained at once, whatever the policy; the one in use is served meanwhile.
+    fn ask_for_other_factors(&mut self) {
+        if self.writer.wants_other_factors() {
+            self.call_for_sweep(Vec::new());
+        }
     }
 
     /// One sweep for all who call, unless another model is called for in between.

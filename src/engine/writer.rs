@@ -27,7 +27,8 @@ use crate::guard::LatencyHistogram;
 use crate::ingest::{Admission, Weigher};
 use crate::journal::Journal;
 use crate::model::{
-    ActionNames, ByItem, DedupeWindow, Generation, LearningSettings, Shared, SkipCounts, UserState,
+    ActionNames, ByItem, DedupeWindow, Generation, ItemRows, ItemSide, LearningSettings, Shared, SkipCounts,
+    UserState,
 };
 use crate::publish::{Freeze, Published, Watermark};
 use crate::query::{QueryPolicies, Reader};
@@ -345,7 +346,26 @@ impl Writer {
     /// Learns by other settings from now on.
     pub(super) fn perform_settings(&mut self, learning: LearningSettings) {
         self.dedupe.set_capacity(learning.dedupe_window);
+        let n_factors = learning.als.n_factors();
+        let is_other = n_factors != self.settings.learning.als.n_factors();
         self.settings.learning = learning;
+        if is_other && self.generation.users.is_none() {
+            // Rows without anything in them are as long as those that will be.
+            let items = self.generation.items.load();
+            let mut rows = ItemRows::empty(n_factors);
+            rows.grow_to(items.n_items());
+            drop(self.generation.items.replace(Arc::new(ItemSide { rows, ..(*items).clone() })));
+        }
+    }
+
+    /// Whether the settings ask for a model of another length than the one in use.
+    pub(super) fn wants_other_factors(&self) -> bool {
+        self.generation.n_factors().is_some_and(|n_factors| n_factors != self.n_factors_to_come())
+    }
+
+    /// k of the models to come.
+    pub(super) fn n_factors_to_come(&self) -> usize {
+        self.settings.learning.als.n_factors()
     }
 
     /// Brings every sum that has fallen behind up to date. When this is done matters to its last bits, so it

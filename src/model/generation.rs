@@ -52,6 +52,11 @@ pub(crate) struct FoldScratch {
 }
 
 impl Generation {
+    /// k of the model; `None` if there is none.
+    pub(crate) fn n_factors(&self) -> Option<usize> {
+        self.users.as_ref().map(|side| side.base.params().n_factors())
+    }
+
     /// Memory of the users' rows.
     pub(crate) fn n_bytes_of_users(&self) -> u64 {
         let floats = |users: &UserSide| users.factors.n_rows() * stride_of(users.factors.n_factors());

@@ -82,8 +82,10 @@ pub enum StoreError {
         /// The limit of the settings.
         limit: u32,
     },
-    /// The store's model has another number of factors than the settings.
-    #[error("the store has {stored} factors, the settings {asked}; open it with {stored}, or rebuild it")]
+    /// The store was last told of another number of factors than the settings have.
+    #[error(
+        "the store has {stored} factors, the settings {asked}; open it with {stored}, and retune the engine"
+    )]
     FactorCount {
         /// Of the store.
         stored: usize,

@@ -200,12 +200,14 @@ pub enum TrainingError {
     /// A solve failed.
     #[error("the sweep failed")]
     Solve(#[source] SweepError),
-    /// The model to adopt has rows of another length than the engine's.
-    #[error("the model has {model} factors and the engine {engine}; train it with {engine}")]
+    /// The model to adopt has rows of another length than the engine trains.
+    #[error(
+        "the model has {model} factors and the engine {engine}; train it with {engine}, or retune the engine"
+    )]
     OtherFactors {
         /// Those of the model.
         model: usize,
-        /// Those of the engine, for life.
+        /// Those in the engine's settings.
         engine: usize,
     },
     /// The model to adopt has more users or items than the engine has room for; nothing of it was taken.
@@ -370,8 +372,12 @@ impl Job {
         }
     }
 
+    /// The rows of the model in use; none, from which a sweep draws new ones, if there is no model or it is of another length.
     fn start(&self) -> Factors {
         let mut start = Factors::zeros(self.n_items, self.params.n_factors());
+        if self.before.n_factors() != Some(self.params.n_factors()) {
+            return start;
+        }
         for row in 0..self.n_items.min(self.items.n_items()) {
             let item = ItemIdx::new(u32::try_from(row).expect("items are capped at u32"));
             start.row_mut(row).copy_from_slice(self.items.row(item));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::live::{LiveSettings, SettingError};
+use crate::als::AlsParams;
 use crate::training::{QualityGate, SweepEvery};
 
 /// One setting.
@@ -75,6 +76,14 @@ macro_rules! of_gate {
 
 /// All of them; `docs::settings` explains each.
 pub(super) const KEYS: &[Key] = &[
+    Key {
+        name: "als.n_factors",
+        least: 1.0,
+        most: float(AlsParams::MAX_FACTORS),
+        whole: true,
+        get: |all| Some(float(all.n_factors)),
+        set: |all, value| all.n_factors = count(value),
+    },
     Key {
         name: "als.regularization",
         least: 1e-37,
@@ -232,7 +241,7 @@ fn single(value: f64) -> f32 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 a setting need not be told to the last unit")]
-fn float(count: usize) -> f64 {
+const fn float(count: usize) -> f64 {
     count as f64
 }
 

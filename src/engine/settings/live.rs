@@ -29,6 +29,9 @@ use crate::training::{QualityGate, SweepEvery};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LiveSettings {
+    /// As [`AlsParams::n_factors`](crate::AlsParams::n_factors). With another number a training is begun at once, from
+    /// nothing; the model in use is served until that is published.
+    pub n_factors: usize,
     /// As [`AlsParams::regularization`](crate::AlsParams::regularization); from the next sweep on.
     pub regularization: f32,
     /// As [`AlsParams::unobserved_weight`](crate::AlsParams::unobserved_weight); from the next sweep on.

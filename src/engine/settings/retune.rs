@@ -79,6 +79,7 @@ impl LiveSettings {
         let LearningSettings { als, max_history, recent_events, dedupe_window, .. } = &settings.learning;
         let policy: &dyn Any = policy;
         Self {
+            n_factors: als.n_factors(),
             regularization: als.regularization(),
             unobserved_weight: als.unobserved_weight(),
             frequency_exponent: als.frequency_exponent(),
@@ -182,7 +183,7 @@ impl Writer {
 
 fn with_numbers(learning: &LearningSettings, settings: &LiveSettings) -> LearningSettings {
     let als = AlsParams::builder()
-        .n_factors(learning.als.n_factors())
+        .n_factors(settings.n_factors)
         .seed(learning.als.seed())
         .regularization(settings.regularization)
         .unobserved_weight(settings.unobserved_weight)
