@@ -7,9 +7,12 @@ use crossbeam_channel::bounded;
 use segue::export::Export;
 use segue::plugin::Notice;
 use segue::{
-    AlsParams, BuildError, Durability, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine,
-    MemoryStorage, StoreError, SweepGate, TrainingError, View,
+    AlsParams, Durability, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine, MemoryStorage,
+    SweepGate, TrainingError, View,
 };
+
+/// What a user is shown, with scores.
+type List = Vec<(ItemId, f32)>;
 
 const USERS: u64 = 30;
 const ITEMS: u64 = 40;
@@ -47,7 +50,7 @@ fn n_factors(view: &View) -> Option<usize> {
 }
 
 /// Each user's list, with scores.
-fn lists(engine: &ManualEngine) -> Vec<Vec<(ItemId, f32)>> {
+fn lists(engine: &ManualEngine) -> Vec<List> {
     let view = engine.reader().view();
     let list = |user: u64| {
         let list = view.user(user).recommend().limit(10).run().expect("always an answer");
@@ -89,7 +92,7 @@ fn it_goes_back_to_a_model_of_another_length() {
     engine.sweep().expect("there is enough to learn from");
     engine.rollback().expect("there is one");
     assert_eq!(n_factors(&engine.reader().view()), Some(8));
-    let close = |one: &[(ItemId, f32)], other: &[(ItemId, f32)]| {
+    let close = |one: &List, other: &List| {
         one.iter()
             .zip(other)
             .all(|((item, score), (other, other_score))| item == other && (score - other_score).abs() < 1e-4)
@@ -126,9 +129,6 @@ fn a_store_has_it_whether_from_a_checkpoint_or_from_the_journal() {
         let (digest, again) = (lived(&whole, false), lived(&with_checkpoint, true));
         assert_eq!(digest, again, "stage {stage}");
         for storage in [whole, with_checkpoint] {
-            let refused = small().store_in(storage.clone(), Durability::Buffered).open_manual().map(drop);
-            let refused = refused.expect_err("it was told of twelve");
-            assert!(matches!(refused, BuildError::Store(StoreError::FactorCount { stored: 12, asked: 8 })));
             let opened = with_factors(small(), 12).store_in(storage, Durability::Buffered).open_manual();
             let mut opened = opened.expect("its own store");
             assert_eq!(opened.digest(), digest, "stage {stage}");
@@ -136,6 +136,30 @@ fn a_store_has_it_whether_from_a_checkpoint_or_from_the_journal() {
             assert_eq!(n_factors(&opened.reader().view()), Some(12));
         }
     }
+}
+
+#[test]
+fn a_store_opened_with_another_number_serves_its_model_until_the_new_one_is_there() {
+    let storage = MemoryStorage::default();
+    let store_of = |builder: EngineBuilder| builder.store_in(storage.clone(), Durability::Buffered);
+    let engine = swept(store_of(small()));
+    let before = lists(&engine);
+    drop(engine);
+    let mut engine = store_of(with_factors(small(), 12)).open_manual().expect("its own store");
+    assert_eq!(lists(&engine), before);
+    engine.sweep().expect("there is enough to learn from");
+    assert_eq!(n_factors(&engine.reader().view()), Some(12));
+    drop(engine);
+    let (sender, published) = bounded(1);
+    let tell = move |notice: &Notice<'_>| {
+        if let Notice::Published(report) = notice {
+            sender.send(report.generation).expect("the test listens");
+        }
+    };
+    // It never sweeps by itself.
+    let engine = store_of(with_factors(small(), 4)).observe_with(tell).open().expect("its own store");
+    published.recv().expect("it is begun at once");
+    assert_eq!(n_factors(&engine.reader().view()), Some(4));
 }
 
 #[test]

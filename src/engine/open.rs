@@ -116,9 +116,6 @@ fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writ
         replay.record(record).map_err(|error| error.of_record(number))?;
     }
     report.interrupted_sweep = replay.finish();
-    if knows_settings {
-        check_factors(&writer.settings.learning, &asked)?;
-    }
     let recovered = records.finish()?;
     if recovered.store_id.is_none()
         && let Some(damage) = damage
@@ -168,12 +165,6 @@ fn open(settings: Settings, policies: Policies, opening: Opening) -> Result<Writ
     report.duration = began.elapsed();
     writer.recovered(report);
     Ok(writer)
-}
-
-/// What changes while an engine runs, and so that its host knows.
-fn check_factors(stored: &LearningSettings, asked: &LearningSettings) -> Result<(), StoreError> {
-    let (stored, asked) = (stored.als.n_factors(), asked.als.n_factors());
-    if stored == asked { Ok(()) } else { Err(StoreError::FactorCount { stored, asked }) }
 }
 
 /// What can never change in a store.

@@ -82,16 +82,6 @@ pub enum StoreError {
         /// The limit of the settings.
         limit: u32,
     },
-    /// The store was last told of another number of factors than the settings have.
-    #[error(
-        "the store has {stored} factors, the settings {asked}; open it with {stored}, and retune the engine"
-    )]
-    FactorCount {
-        /// Of the store.
-        stored: usize,
-        /// Of the settings.
-        asked: usize,
-    },
     /// The histories were kept with another half-life, so their sums mean something else.
     #[error(
         "the store was kept with {}, not with {}; keep that, or rebuild the store",
