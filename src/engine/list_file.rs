@@ -1,6 +1,7 @@
 //! Block lists, allow lists and catalogues from files that are watched while the engine runs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use foldhash::HashSet;
 use thiserror::Error;
@@ -10,7 +11,7 @@ use super::builder::EngineBuilder;
 use super::files::Herald;
 use super::observer::Notice;
 use crate::ingest::check_item;
-use crate::query::{AllowList, BlockList, Flags};
+use crate::query::{AllowList, BlockList, Flags, LiveSet};
 use crate::types::{Catalogue, CatalogueEntry, ItemId, Tag};
 use crate::watch::{Contents, FollowedFile, found, read};
 
@@ -63,15 +64,13 @@ pub(super) struct ListFile {
 
 #[derive(Debug)]
 enum Target {
-    Block(BlockList),
-    Allow(AllowList),
+    List(Arc<LiveSet>),
     Catalogue(Flags),
 }
 
 /// What a file holds, whole and checked, beside what it fills.
 enum Filling<'t> {
-    Block(&'t BlockList, HashSet<ItemId>),
-    Allow(&'t AllowList, HashSet<ItemId>),
+    List(&'t LiveSet, HashSet<ItemId>),
     Catalogue(&'t Flags, Catalogue),
 }
 
@@ -86,13 +85,13 @@ impl EngineBuilder {
     /// [`ManualEngine`](crate::ManualEngine) reads it once.
     #[must_use]
     pub fn block_list_file(self, path: impl Into<PathBuf>, list: &BlockList) -> Self {
-        self.list_file(path.into(), Target::Block(list.clone()))
+        self.list_file(path.into(), Target::List(Arc::clone(list.set())))
     }
 
     /// Keeps `list` as a file says, as [`block_list_file`](Self::block_list_file) does.
     #[must_use]
     pub fn allow_list_file(self, path: impl Into<PathBuf>, list: &AllowList) -> Self {
-        self.list_file(path.into(), Target::Allow(list.clone()))
+        self.list_file(path.into(), Target::List(Arc::clone(list.set())))
     }
 
     /// Keeps the catalogue of `flags` as a file says. Otherwise as [`block_list_file`](Self::block_list_file); its lines are
@@ -127,10 +126,9 @@ impl ListFile {
     /// Whether two files would fill one thing.
     pub(super) fn fills_the_same_as(&self, other: &Self) -> bool {
         match (&self.target, &other.target) {
-            (Target::Block(one), Target::Block(other)) => one.is_same(other),
-            (Target::Allow(one), Target::Allow(other)) => one.is_same(other),
+            (Target::List(one), Target::List(other)) => Arc::ptr_eq(one, other),
             (Target::Catalogue(one), Target::Catalogue(other)) => one.is_same(other),
-            (Target::Block(_) | Target::Allow(_) | Target::Catalogue(_), _) => false,
+            (Target::List(_) | Target::Catalogue(_), _) => false,
         }
     }
 
@@ -169,8 +167,7 @@ impl Target {
 
     fn parsed(&self, bytes: &[u8]) -> Result<Filling<'_>, ListFileError> {
         match self {
-            Self::Block(list) => Ok(Filling::Block(list, ids(bytes)?)),
-            Self::Allow(list) => Ok(Filling::Allow(list, ids(bytes)?)),
+            Self::List(list) => Ok(Filling::List(list, ids(bytes)?)),
             Self::Catalogue(flags) => Ok(Filling::Catalogue(flags, catalogue(bytes)?)),
         }
     }
@@ -179,8 +176,7 @@ impl Target {
 impl Filling<'_> {
     fn change(&self) -> ListChange {
         match self {
-            Self::Block(list, ids) => change_of(&list.keys(), ids),
-            Self::Allow(list, ids) => change_of(&list.keys(), ids),
+            Self::List(list, ids) => change_of(&list.load(), ids),
             Self::Catalogue(flags, next) => {
                 let now = flags.catalogue();
                 let known = || next.iter().filter_map(|(id, entry)| Some((entry, now.get(id)?)));
@@ -195,8 +191,7 @@ impl Filling<'_> {
 
     fn put(self) {
         match self {
-            Self::Block(list, ids) => list.replace(ids),
-            Self::Allow(list, ids) => list.replace(ids),
+            Self::List(list, ids) => list.replace(ids),
             Self::Catalogue(flags, catalogue) => flags.replace(catalogue),
         }
     }

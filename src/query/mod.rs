@@ -27,6 +27,8 @@ pub(crate) use filter::FilterWith;
 pub use filter::{Filter, ItemFilter, KeepAll, OnPanic};
 pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
+#[cfg(feature = "reload")]
+pub(crate) use policies::LiveSet;
 pub use policies::{
     AllowList, BlockList, CoolDown, Familiarity, FlagFilter, Flags, Market, Markets, Mmr, NotAmongLast,
     NotHeardFor, PolicyError, PopularityDebias, SoftCoolDown, SpacedBy, VectorCosine,

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "reload")]
-use foldhash::HashSet;
-
 use super::super::filter::{Filter, ItemFilter, OnPanic};
 use super::super::request::{Candidate, Request};
 use super::live_set::{KeyOf, LiveSet};
@@ -86,16 +83,10 @@ impl BlockList {
         self.set.load().len()
     }
 
-    /// Whether one is a clone of the other.
+    /// What is on it, for whoever fills it.
     #[cfg(feature = "reload")]
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.set, &other.set)
-    }
-
-    /// What is on it now.
-    #[cfg(feature = "reload")]
-    pub(crate) fn keys(&self) -> Arc<HashSet<ItemId>> {
-        self.set.load()
+    pub(crate) fn set(&self) -> &Arc<LiveSet> {
+        &self.set
     }
 
     /// Whether nothing is blocked.
@@ -188,16 +179,10 @@ impl AllowList {
         self.set.load().len()
     }
 
-    /// Whether one is a clone of the other.
+    /// What is on it, for whoever fills it.
     #[cfg(feature = "reload")]
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.set, &other.set)
-    }
-
-    /// What is on it now.
-    #[cfg(feature = "reload")]
-    pub(crate) fn keys(&self) -> Arc<HashSet<ItemId>> {
-        self.set.load()
+    pub(crate) fn set(&self) -> &Arc<LiveSet> {
+        &self.set
     }
 
     /// Whether nothing is allowed.

@@ -10,7 +10,7 @@ use crate::publish::Published;
 use crate::types::ItemId;
 
 /// Keys, replaced whole with each change: a request sees one moment of it.
-pub(super) struct LiveSet {
+pub(crate) struct LiveSet {
     now: Published<HashSet<ItemId>>,
     /// Who changes it. Not what readers wait for.
     changing: Mutex<()>,
@@ -29,7 +29,7 @@ impl fmt::Debug for LiveSet {
 }
 
 impl LiveSet {
-    pub(super) fn load(&self) -> Arc<HashSet<ItemId>> {
+    pub(crate) fn load(&self) -> Arc<HashSet<ItemId>> {
         self.now.load()
     }
 
@@ -41,7 +41,7 @@ impl LiveSet {
         self.change(|set| set.retain(|key| !keys.contains(key)));
     }
 
-    pub(super) fn replace(&self, keys: HashSet<ItemId>) {
+    pub(crate) fn replace(&self, keys: HashSet<ItemId>) {
         let _turn = self.changing.lock();
         drop(self.now.replace(Arc::new(keys)));
     }

@@ -18,6 +18,8 @@ pub use cool_down::{CoolDown, SoftCoolDown};
 pub use error::PolicyError;
 pub use familiarity::Familiarity;
 pub use flags::{FlagFilter, Flags};
+#[cfg(feature = "reload")]
+pub(crate) use live_set::LiveSet;
 pub use markets::{Market, Markets};
 pub use mmr::{Mmr, VectorCosine};
 pub use not_among_last::NotAmongLast;
