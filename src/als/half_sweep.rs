@@ -21,10 +21,10 @@ const ROW_COST: usize = 16;
 
 /// The rows of one side that somebody has pairs with.
 #[derive(Debug)]
-pub(super) struct Gathered<'a> {
-    pub(super) factors: &'a Factors,
+pub(crate) struct Gathered<'a> {
+    pub(crate) factors: &'a Factors,
     /// Of the observed rows, then of those that are observed next.
-    pub(super) indices: &'a [u32],
+    pub(crate) indices: &'a [u32],
 }
 
 impl Rows for Gathered<'_> {

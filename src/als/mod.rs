@@ -23,6 +23,7 @@ pub(crate) use base::ItemBase;
 pub use base::UserBase;
 pub use factors::{Factors, FactorsError};
 pub(crate) use gramian::Gramian;
+pub(crate) use half_sweep::Gathered;
 pub use input::{TrainingInput, TrainingInputError};
 pub(crate) use model::ModelParts;
 pub use model::{FoldInError, TrainedModel};

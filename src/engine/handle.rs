@@ -332,8 +332,8 @@ impl Engine {
     }
 
     /// Learns many events without a solve for each: readers solve for themselves until the next sweep.
-    /// Blocks until all are learned, and shares the queue with those who send: what the calling thread has
-    /// sent before is learned before.
+    /// Blocks until all are learned and count for what is popular, and shares the queue with those who send: what the calling
+    /// thread has sent before is learned before.
     ///
     /// # Errors
     /// [`EngineError::Stopped`] if the engine stops meanwhile; a part may have been learned.
@@ -349,7 +349,8 @@ impl Engine {
                 .collect();
             // A channel for each part: its other end goes away with the part, should the engine stop.
             let (done, outcomes) = bounded(1);
-            self.sender.send_queued(Queued::Bulk { interactions: part, done })?;
+            let is_last = events.peek().is_none();
+            self.sender.send_queued(Queued::Bulk { interactions: part, is_last, done })?;
             // One part is learned while the next is being made.
             if let Some(earlier) = under_way.replace(outcomes) {
                 report.count_all(earlier.recv().map_err(|_| EngineError::Stopped)?);

@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, after, bounded, never, select};
+use crossbeam_channel::{Receiver, after, bounded, never, select};
 use thiserror::Error;
 
 use super::build_error::BuildError;
@@ -21,7 +20,7 @@ use crate::exchange::{ForeignModel, ForeignModelError};
 use crate::model::Shared;
 use crate::training::TrainingError;
 use crate::types::Timestamp;
-use crate::watch::{StampWatch, Stamps, stamps};
+use crate::watch::{StampWatch, Stamps, TiedThread, stamps};
 
 /// Files are read once they have been left alone for so long: whoever writes them may not be done.
 const QUIET: Duration = Duration::from_millis(50);
@@ -48,9 +47,7 @@ pub enum ModelFileError {
 /// The thread that adopts what is in the file, and what ends it.
 #[derive(Debug)]
 pub(super) struct ModelWatch {
-    stop: Option<Sender<Infallible>>,
-    ended: Receiver<Infallible>,
-    thread: Option<JoinHandle<()>>,
+    _thread: TiedThread,
 }
 
 /// What the thread needs of the engine.
@@ -90,26 +87,12 @@ impl ModelWatch {
         // Before anybody has the engine: what comes later is news, however old it is.
         let dealt_with = adopter.passed_over(&files);
         let watch = StampWatch::begin(files.to_vec(), QUIET).map_err(BuildError::Thread)?;
-        let (stop, stopped) = bounded(0);
-        let (alive, ended) = bounded::<Infallible>(0);
-        let run = move || {
+        let run = move |stopped: &Receiver<Infallible>| {
             let mut dealings = Dealings { adopter, files, read, dealt_with, to_retry: false, told: None };
-            dealings.run(&watch, retry_after, &stopped);
-            drop(alive);
+            dealings.run(&watch, retry_after, stopped);
         };
-        let thread = std::thread::Builder::new().name("segue-model".to_owned()).spawn(run);
-        Ok(Self { stop: Some(stop), ended, thread: Some(thread.map_err(BuildError::Thread)?) })
-    }
-}
-
-impl Drop for ModelWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let has_ended = self.ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Disconnected);
-        if let Some(thread) = self.thread.take().filter(|_| has_ended) {
-            // It catches what plug-ins do, and has nothing else to panic about.
-            let _ = thread.join();
-        }
+        let thread = TiedThread::begin("segue-model", Some(LAST_CALL), run);
+        Ok(Self { _thread: thread.map_err(BuildError::Thread)? })
     }
 }
 

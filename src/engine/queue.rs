@@ -49,6 +49,8 @@ pub(super) enum Queued {
     /// Part of an import: learned without a solve per event. The outcomes go back through the channel.
     Bulk {
         interactions: Vec<Interaction>,
+        /// Whether it ends an import: what is popular is published with it.
+        is_last: bool,
         done: channel::Sender<BulkOutcomes>,
     },
     /// Items nobody has listened to yet; the number of new ones goes back.

@@ -167,7 +167,7 @@ impl Worker {
                     next = self.next_queued();
                 }
                 // Each of the others ends its batch: a long import would leave no time for anything else.
-                Queued::Bulk { interactions, done } => {
+                Queued::Bulk { interactions, is_last, done } => {
                     self.publish();
                     let mut outcomes: BulkOutcomes = interactions
                         .iter()
@@ -175,6 +175,9 @@ impl Worker {
                         .collect();
                     if self.writer.publish().is_err() {
                         self.writer.take_back(&mut outcomes);
+                    }
+                    if is_last {
+                        self.publish_items();
                     }
                     // Whoever imports may have gone away; what was learned stays.
                     let _ = done.send(outcomes);
@@ -184,10 +187,7 @@ impl Worker {
                     let added = self.writer.add_items(&items);
                     // Whoever is told that they were added may rely on it.
                     drop(self.writer.commit());
-                    // Items are solved against users of one generation.
-                    while self.writer.refold_some() {}
-                    // Their rows are published at once; what else is due is solved between batches.
-                    self.writer.begin_item_batch();
+                    self.publish_items();
                     let is_kept = self.writer.check_writable();
                     let _ = done.send(added.and_then(|n_added| is_kept.map(|()| n_added)));
                 }
@@ -243,6 +243,13 @@ impl Worker {
             }
         }
         self.publish();
+    }
+
+    /// Publishes items that are new, and everybody's popularity; vectors that are due are solved between batches.
+    fn publish_items(&mut self) {
+        // Items are solved against users of one generation.
+        while self.writer.refold_some() {}
+        self.writer.begin_item_batch();
     }
 
     /// A model of another length is trained at once, whatever the policy; the one in use is served meanwhile.

@@ -7,8 +7,10 @@ use rayon::prelude::*;
 
 use super::gate::GateRefusal;
 use super::job::TrainingError;
-use crate::als::{AlsParams, Factors, Gramian, ModelParts, Pair, RowScratch, Rows, TrainingInput, UserBase};
-use crate::kernel::{AlignedVec, SimdPath, prefetch};
+use crate::als::{
+    AlsParams, Factors, Gathered, Gramian, ModelParts, Pair, RowScratch, TrainingInput, UserBase,
+};
+use crate::kernel::{AlignedVec, SimdPath};
 use crate::model::is_usable;
 use crate::types::{ItemIdx, UserIdx};
 
@@ -95,8 +97,9 @@ impl Foreign {
             }
             let mut scratch = RowScratch::default();
             let solve = |&user: &UserIdx| {
-                let (observed, pairs) = place.input.of_user(user);
-                (user, fold_in(place.path, base, (items, observed), pairs, &mut scratch))
+                let (indices, pairs) = place.input.of_user(user);
+                let observed = Gathered { factors: items, indices };
+                (user, fold_in(place.path, base, observed, pairs, &mut scratch))
             };
             Ok(users.iter().map(solve).collect::<Vec<_>>())
         };
@@ -109,32 +112,15 @@ impl Foreign {
 fn fold_in(
     path: SimdPath,
     base: &UserBase,
-    (items, observed): (&Factors, &[u32]),
+    observed: Gathered<'_>,
     pairs: &[Pair],
     scratch: &mut RowScratch,
 ) -> AlignedVec {
-    let mut vector = AlignedVec::zeros(items.stride());
-    base.fold_in(path, &ObservedRows { items, observed }, pairs, None, scratch, &mut vector);
+    let mut vector = AlignedVec::zeros(observed.factors.stride());
+    base.fold_in(path, &observed, pairs, None, scratch, &mut vector);
     if !is_usable(&vector) {
         // It says nothing, as elsewhere.
         vector.fill(0.0);
     }
     vector
-}
-
-struct ObservedRows<'a> {
-    items: &'a Factors,
-    observed: &'a [u32],
-}
-
-impl Rows for ObservedRows<'_> {
-    fn row(&self, j: usize) -> &[f32] {
-        self.items.row(self.observed[j] as usize)
-    }
-
-    fn prefetch(&self, j: usize) {
-        if let Some(&item) = self.observed.get(j) {
-            prefetch(self.items.row(item as usize));
-        }
-    }
 }

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, select};
+use crossbeam_channel::{Receiver, select};
 
 use super::file::{Contents, FileWatch};
+use super::tied::TiedThread;
 
 /// A file is read once it has been left alone for so long: whoever writes it may not be done.
 const QUIET: Duration = Duration::from_millis(50);
@@ -17,8 +17,7 @@ const QUIET: Duration = Duration::from_millis(50);
 /// just being obeyed.
 #[derive(Debug)]
 pub(crate) struct FollowedFile {
-    stop: Option<Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: TiedThread,
 }
 
 impl FollowedFile {
@@ -34,8 +33,7 @@ impl FollowedFile {
         obey: impl Fn(Contents) + Send + 'static,
     ) -> io::Result<Self> {
         let watch = FileWatch::begin(path, QUIET, known)?;
-        let (stop, stopped) = bounded(0);
-        let run = move || {
+        let run = move |stopped: &Receiver<Infallible>| {
             loop {
                 select! {
                     recv(stopped) -> _ => return,
@@ -46,17 +44,6 @@ impl FollowedFile {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for FollowedFile {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // Whoever obeys calls plug-ins behind a fence, and has nothing else to panic about.
-            let _ = thread.join();
-        }
+        Ok(Self { _thread: TiedThread::begin(name, None, run)? })
     }
 }

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, select};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 
 use super::directory::DirectoryWatch;
 use super::stamps::{Stamps, stamps};
+use super::tied::TiedThread;
 
 /// How often it is looked when nothing is heard, and the watch begun anew.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -27,9 +27,7 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct LookOut<T> {
     told: Receiver<T>,
-    stop: Option<Sender<Infallible>>,
-    ended: Receiver<Infallible>,
-    thread: Option<JoinHandle<()>>,
+    _thread: TiedThread,
 }
 
 impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
@@ -43,15 +41,11 @@ impl<T: Clone + PartialEq + Send + 'static> LookOut<T> {
     ) -> io::Result<Self> {
         let directory = files.first().map(|file| directory_of(file).to_owned()).unwrap_or_default();
         let (tells, told) = bounded(1);
-        let (stop, stopped) = bounded(0);
-        let (alive, ended) = bounded::<Infallible>(0);
         let outbox = Outbox { tells, untaken: told.clone(), last: known };
-        let run = move || {
-            watch(directory, quiet, || stamps(&files), look, outbox, &stopped);
-            drop(alive);
+        let run = move |stopped: &Receiver<Infallible>| {
+            watch(directory, quiet, || stamps(&files), look, outbox, stopped);
         };
-        let thread = std::thread::Builder::new().name("segue-watch".to_owned()).spawn(run)?;
-        Ok(Self { told, stop: Some(stop), ended, thread: Some(thread) })
+        Ok(Self { told, _thread: TiedThread::begin("segue-watch", Some(LAST_CALL), run)? })
     }
 }
 
@@ -60,17 +54,6 @@ impl<T> LookOut<T> {
     /// most: who has not taken the one before gets the newer in its place.
     pub(super) fn told(&self) -> &Receiver<T> {
         &self.told
-    }
-}
-
-impl<T> Drop for LookOut<T> {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let has_ended = self.ended.recv_timeout(LAST_CALL) == Err(RecvTimeoutError::Disconnected);
-        if let Some(thread) = self.thread.take().filter(|_| has_ended) {
-            // It has done all it does.
-            let _ = thread.join();
-        }
     }
 }
 

@@ -12,6 +12,8 @@ mod follow;
 mod look;
 #[cfg(feature = "reload")]
 mod stamps;
+#[cfg(feature = "reload")]
+mod tied;
 
 #[cfg(feature = "spool")]
 pub(crate) use directory::DirectoryWatch;
@@ -21,3 +23,5 @@ pub(crate) use file::{Contents, found, read};
 pub(crate) use follow::FollowedFile;
 #[cfg(all(feature = "npz", feature = "reload"))]
 pub(crate) use stamps::{StampWatch, Stamps, stamps};
+#[cfg(all(feature = "npz", feature = "reload"))]
+pub(crate) use tied::TiedThread;

@@ -25,6 +25,17 @@ fn malformed_events_are_counted_and_the_others_learned() {
 }
 
 #[test]
+fn what_was_imported_is_popular_at_once() {
+    let engine = engine();
+    // In the last of several parts, the item that most have heard.
+    let some = (0..N_EVENTS).map(|n| Event::listen(n, n % 10));
+    let most = (0..N_EVENTS / 5).map(|n| Event::listen(n, "most"));
+    engine.import(some.chain(most)).expect("the engine runs");
+    let popular = engine.reader().view().popular().limit(20).run().expect("always an answer");
+    assert_eq!((popular.len(), popular.ids().next()), (11, Some(&ItemId::from("most"))));
+}
+
+#[test]
 fn an_import_of_nothing_is_nothing() {
     assert_eq!(engine().import([]).expect("the engine runs").applied, 0);
 }

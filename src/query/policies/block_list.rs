@@ -26,7 +26,6 @@ use crate::types::ItemId;
 /// let banned = BlockList::of_groups(|track| track.as_str()?.split_once('/').map(|(artist, _)| artist.into()));
 /// let engine = Engine::builder().filter(delisted.clone()).filter(banned.clone()).open()?;
 /// engine.import(["muse/uprising", "muse/hysteria", "air/la femme"].map(|track| Event::listen("ana", track)))?;
-/// engine.sweep_now()?.wait()?;
 ///
 /// let view = engine.reader().view();
 /// delisted.block("muse/uprising");
@@ -125,7 +124,6 @@ impl Filter for BlockList {
 /// let licensed = AllowList::new();
 /// let engine = Engine::builder().filter(licensed.clone()).open()?;
 /// engine.import(["air", "muse"].map(|artist| Event::listen("ana", artist)))?;
-/// engine.sweep_now()?.wait()?;
 /// assert!(engine.reader().view().popular().run()?.is_empty());
 /// licensed.allow("air");
 /// assert_eq!(engine.reader().view().popular().run()?.len(), 1);

@@ -30,7 +30,6 @@ use crate::types::{Catalogue, ItemId};
 /// let for_children = flags.without("explicit").hide_unknown().when(|request| request.get() == Some(&Profile::Child));
 /// let engine = Engine::builder().filter(for_children).open()?;
 /// engine.import(["bare", "lullaby", "new"].map(|song| Event::listen("ana", song)))?;
-/// engine.sweep_now()?.wait()?;
 ///
 /// let view = engine.reader().view();
 /// assert_eq!(view.popular().run()?.len(), 3);

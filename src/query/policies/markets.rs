@@ -65,7 +65,6 @@ impl fmt::Display for Market {
 /// markets.set([("air", vec!["FR", "DE"]), ("muse", vec!["GB"])]);
 /// let engine = Engine::builder().filter(markets.clone()).open()?;
 /// engine.import(["air", "muse", "new"].map(|artist| Event::listen("ana", artist)))?;
-/// engine.sweep_now()?.wait()?;
 ///
 /// let view = engine.reader().view();
 /// let in_germany = |view: &segue::View| view.popular().in_market("DE").run().map(|list| list.len());
