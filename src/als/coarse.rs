@@ -6,8 +6,8 @@ use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
 use super::Factors;
-use super::row::GatherRows;
-use crate::kernel::{RowLine, SimdPath, decode_row, encode_row, prefetch};
+use super::row::{AHEAD, GatherRows};
+use crate::kernel::{RowLine, SimdPath, decode_row, encode_row, prefetch_at};
 
 /// Rows that one task codes.
 const PART_ROWS: usize = 1_024;
@@ -49,23 +49,46 @@ pub(super) struct CoarseRows<'a> {
     pub(super) indices: &'a [u32],
 }
 
+impl CoarseRows<'_> {
+    /// Asks memory for the first rows, which nobody has before.
+    pub(super) fn begin(&self) {
+        self.indices
+            .iter()
+            .take(AHEAD)
+            .for_each(|&row| self.factors.prefetch(row as usize, self.factors.n_lines));
+    }
+}
+
+impl CoarseFactors {
+    #[expect(clippy::inline_always, reason = "an instruction or two between others")]
+    #[inline(always)]
+    fn prefetch(&self, row: usize, n_lines: usize) {
+        for line in 0..n_lines {
+            prefetch_at(&self.lines, row * n_lines + line);
+        }
+        prefetch_at(&self.scales, row);
+    }
+}
+
 impl GatherRows for CoarseRows<'_> {
     #[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
     #[inline(always)]
-    fn gather<S: Simd>(&self, simd: S, j: usize, out: &mut [f32]) {
-        let CoarseFactors { lines, scales, n_lines } = self.factors;
-        let row = self.indices[j] as usize;
-        decode_row(simd, &lines[row * n_lines..], scales[row], out);
+    fn expect(&self, _n_rows: usize) {
+        // The row before has asked for them, or `begin`.
     }
 
-    #[expect(clippy::inline_always, reason = "an instruction or two between others")]
+    #[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
     #[inline(always)]
-    fn prefetch(&self, j: usize) {
-        let CoarseFactors { lines, scales, n_lines } = self.factors;
-        if let Some(&row) = self.indices.get(j) {
-            let row = row as usize;
-            prefetch(&lines[row * n_lines..(row + 1) * n_lines]);
-            prefetch(&scales[row..=row]);
+    fn gather<S: Simd>(&self, simd: S, first: usize, dim: usize, out: &mut [f32]) {
+        let (lines, scales, indices) = (&*self.factors.lines, &*self.factors.scales, &self.indices[first..]);
+        // The factors' own, but known to the compiler where `dim` is.
+        let n_lines = dim.div_ceil(RowLine::LEN);
+        for (j, out) in out.chunks_exact_mut(dim).enumerate() {
+            if let Some(&next) = indices.get(j + AHEAD) {
+                self.factors.prefetch(next as usize, n_lines);
+            }
+            let row = indices[j] as usize;
+            decode_row(simd, &lines[row * n_lines..(row + 1) * n_lines], scales[row], out);
         }
     }
 }

@@ -103,6 +103,9 @@ impl HalfSweep<'_> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(SweepError::Cancelled);
         }
+        if let (RowSolver::Steps(_, Some(coarse)), Some(first)) = (&self.solver, part.rows.clone().next()) {
+            CoarseRows { factors: coarse, indices: self.pairs.indices_from(first) }.begin();
+        }
         for (row, out) in part.rows.zip(part.out.chunks_exact_mut(self.fixed.stride())) {
             let (indices, pairs) = (self.pairs.indices_from(row), self.pairs.row(row).1);
             let prior = self.prior.map(|prior| prior.row(row));

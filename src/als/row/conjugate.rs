@@ -2,12 +2,14 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
+use std::ops::Range;
+
 use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
 use super::solve::fill_scale;
 use super::{Base, RowProblem, RowReport, RowScratch, Rows};
 use crate::als::Pair;
-use crate::kernel::{LANES, add_combination, dot_in, load, score_rows_in, store};
+use crate::kernel::{LANES, add_combination, dot_in, load, score_rows_in, store, sum_of_lanes};
 
 /// Floats that are gathered at once, 256 KB: 1,024 observed rows at k = 64. Most rows of a matrix are gathered once, and
 /// every step finds them in the second cache.
@@ -18,26 +20,32 @@ const PART_ROWS: usize = 16;
 
 /// How many rows before its turn a row is asked of memory: they lie anywhere, and waiting for them was half the time
 /// of a sweep.
-pub(super) const AHEAD: usize = 48;
+pub(crate) const AHEAD: usize = 48;
 
 /// The factors of the observed rows, to be had by copying.
 pub(crate) trait GatherRows {
-    /// Copies the j-th observed row with its padding.
-    fn gather<S: Simd>(&self, simd: S, j: usize, out: &mut [f32]);
+    /// Asks memory for the first `n_rows`, unless they were asked for as those that come next.
+    fn expect(&self, n_rows: usize);
 
-    /// Asks memory for the j-th row; beyond the last, for one that will be observed next, if that is known.
-    fn prefetch(&self, j: usize);
+    /// Copies rows, from the `first` on, with their padding: each is `dim` long. Asks memory for those that come [`AHEAD`] of them;
+    /// beyond the last, for those that will be observed next, if that is known.
+    fn gather<S: Simd>(&self, simd: S, first: usize, dim: usize, out: &mut [f32]);
 }
 
 impl<R: Rows> GatherRows for R {
     #[inline(always)]
-    fn gather<S: Simd>(&self, _simd: S, j: usize, out: &mut [f32]) {
-        out.copy_from_slice(self.row(j));
+    fn expect(&self, n_rows: usize) {
+        for j in 0..n_rows {
+            self.prefetch(j);
+        }
     }
 
     #[inline(always)]
-    fn prefetch(&self, j: usize) {
-        Rows::prefetch(self, j);
+    fn gather<S: Simd>(&self, _simd: S, first: usize, dim: usize, out: &mut [f32]) {
+        for (j, out) in out.chunks_exact_mut(dim).enumerate() {
+            self.prefetch(first + j + AHEAD);
+            out.copy_from_slice(self.row(first + j));
+        }
     }
 }
 
@@ -54,17 +62,19 @@ pub(crate) struct StepLimits {
     max_curvature: f32,
     /// How far to go, of the way to the solution that the steps find.
     reach: f32,
+    /// Whether it is asked where the last step has led; if not, that step takes half the time.
+    looks_back: bool,
 }
 
 impl StepLimits {
     pub(crate) fn approximate(max_steps: u32, tolerance: f32, reach: f32) -> Self {
-        Self { max_steps, tolerance, share: 0.0, max_curvature: f32::INFINITY, reach }
+        Self { max_steps, tolerance, share: 0.0, max_curvature: f32::INFINITY, reach, looks_back: false }
     }
 
     /// To where f32 ends, unless elimination would sooner be there, or rounding would be felt.
     pub(super) fn exact(max_steps: usize) -> Self {
         let max_steps = u32::try_from(max_steps).unwrap_or(u32::MAX);
-        Self { max_steps, tolerance: 0.0, share: 1e-6, max_curvature: 256.0, reach: 1.0 }
+        Self { max_steps, tolerance: 0.0, share: 1e-6, max_curvature: 256.0, reach: 1.0, looks_back: true }
     }
 }
 
@@ -91,13 +101,11 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
         rows: problem.rows,
         pairs: problem.pairs,
         gathered: scaled.at_least(block_rows.min(problem.pairs.len()) * dim),
-        weights: weights.at_least(PART_ROWS),
+        scores: weights.at_least(PART_ROWS),
         holds: None,
     };
 
-    for j in 0..problem.pairs.len().min(AHEAD) {
-        problem.rows.prefetch(j);
-    }
+    problem.rows.expect(problem.pairs.len().min(AHEAD));
     fill_base_part(simd, problem, out, residual);
     let missing = |pair: &Pair, score: f32| pair.weighted_preference() - pair.confidence() * score;
     observed.add(simd, out, missing, residual);
@@ -107,14 +115,23 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
     let mut steps = 0;
     while steps < limits.max_steps && square > aim {
         fill_base_product(simd, problem.base, problem.regularization, direction, product);
-        observed.add(simd, direction, |pair, score| pair.confidence() * score, product);
-        let curvature = dot_in(simd, direction, product);
+        let is_blind = steps + 1 == limits.max_steps && !limits.looks_back;
+        let curvature = if is_blind {
+            dot_in(simd, direction, product) + observed.energy(simd, direction)
+        } else {
+            observed.add(simd, direction, |pair, score| pair.confidence() * score, product);
+            dot_in(simd, direction, product)
+        };
         let step = square / curvature;
         // False if the direction has vanished or overflowed: what is there is the best there is.
         if !(step.is_finite() && curvature <= limits.max_curvature * square) {
             break;
         }
         axpy(simd, limits.reach * step, direction, out);
+        steps += 1;
+        if is_blind {
+            break;
+        }
         axpy(simd, -step, product, residual);
         let next = condition(simd, residual, scale, conditioned);
         let keep = f32x16::splat(simd, next / square);
@@ -123,7 +140,6 @@ pub(super) fn solve_conjugate<S: Simd, R: GatherRows>(
             store(turned, direction, at);
         }
         square = next;
-        steps += 1;
     }
     RowReport { steps, residual: square.max(0.0).sqrt(), converged: square <= aim, double_precision: false }
 }
@@ -134,7 +150,7 @@ struct Observed<'a, R> {
     pairs: &'a [Pair],
     block_rows: usize,
     gathered: &'a mut [f32],
-    weights: &'a mut [f32],
+    scores: &'a mut [f32],
     /// The block that is gathered.
     holds: Option<usize>,
 }
@@ -149,28 +165,53 @@ impl<R: GatherRows> Observed<'_, R> {
         weight: impl Fn(&Pair, f32) -> f32,
         target: &mut [f32],
     ) {
-        let dim = vector.len();
         for (block, pairs) in self.pairs.chunks(self.block_rows).enumerate() {
-            let is_here = self.holds == Some(block);
-            let first = block * self.block_rows;
             for (part, pairs) in pairs.chunks(PART_ROWS).enumerate() {
-                let from = part * PART_ROWS;
-                let gathered = &mut self.gathered[from * dim..(from + pairs.len()) * dim];
-                if !is_here {
-                    for (j, row) in gathered.chunks_exact_mut(dim).enumerate() {
-                        self.rows.prefetch(first + from + j + AHEAD);
-                        self.rows.gather(simd, first + from + j, row);
-                    }
+                let rows = self.scored(simd, (block, part), pairs.len(), vector);
+                let scores = &mut self.scores[..pairs.len()];
+                for (score, pair) in scores.iter_mut().zip(pairs) {
+                    *score = weight(pair, *score);
                 }
-                let weights = &mut self.weights[..pairs.len()];
-                score_rows_in(simd, vector, gathered, weights);
-                for (value, pair) in weights.iter_mut().zip(pairs) {
-                    *value = weight(pair, *value);
-                }
-                add_combination(simd, gathered, weights, target);
+                add_combination(simd, &self.gathered[rows], scores, target);
             }
             self.holds = Some(block);
         }
+    }
+
+    /// `Σ_j confidence_j (z_j·vector)²`.
+    #[inline(always)]
+    fn energy<S: Simd>(&mut self, simd: S, vector: &[f32]) -> f32 {
+        let mut sums = [0.0; PART_ROWS];
+        for (block, pairs) in self.pairs.chunks(self.block_rows).enumerate() {
+            for (part, pairs) in pairs.chunks(PART_ROWS).enumerate() {
+                self.scored(simd, (block, part), pairs.len(), vector);
+                let scores = &self.scores[..pairs.len()];
+                for ((sum, score), pair) in sums.iter_mut().zip(scores).zip(pairs) {
+                    *sum += pair.confidence() * score * score;
+                }
+            }
+            self.holds = Some(block);
+        }
+        sum_of_lanes(load(simd, &sums, 0))
+    }
+
+    /// The products of a part's rows with `vector`; gathers them if they are not there, and says where they are.
+    #[inline(always)]
+    fn scored<S: Simd>(
+        &mut self,
+        simd: S,
+        (block, part): (usize, usize),
+        n_rows: usize,
+        vector: &[f32],
+    ) -> Range<usize> {
+        let (from, dim) = (part * PART_ROWS, vector.len());
+        let range = from * dim..(from + n_rows) * dim;
+        let rows = &mut self.gathered[range.clone()];
+        if self.holds != Some(block) {
+            self.rows.gather(simd, block * self.block_rows + from, dim, rows);
+        }
+        score_rows_in(simd, vector, rows, &mut self.scores[..n_rows]);
+        range
     }
 }
 

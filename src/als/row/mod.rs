@@ -14,7 +14,7 @@ mod primal;
 mod problem;
 mod solve;
 
-pub(crate) use conjugate::{GatherRows, StepLimits};
+pub(crate) use conjugate::{AHEAD, GatherRows, StepLimits};
 pub(crate) use problem::{Base, RowMethod, RowProblem, RowReport, Rows};
 pub(crate) use solve::{RowScratch, improve_row, solve_directly, solve_row};
 

@@ -48,7 +48,8 @@ pub(crate) enum RowMethod {
 pub(crate) struct RowReport {
     /// Steps that conjugate gradients took.
     pub(crate) steps: u32,
-    /// `√(rᵀD⁻¹r)` where conjugate gradients stopped; 0 for exact methods.
+    /// `√(rᵀD⁻¹r)` where conjugate gradients looked last: where they stopped, or before the last step that they may take; 0 for
+    /// exact methods.
     pub(crate) residual: f32,
     /// Whether that is as little as was asked; true for exact methods.
     pub(crate) converged: bool,

@@ -437,6 +437,48 @@ fn conjugate_gradients_start_where_they_are_told_and_stop_when_near() {
     assert!(cold.steps > 0 && cold.residual < 1e-3);
 }
 
+/// Preconditioned conjugate gradients from zero, as textbooks have them, in f64.
+fn textbook_steps(world: &World, n_steps: u32) -> Vec<f64> {
+    let (matrix, right) = world.normal_equations();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let condition = |residual: &[f64]| -> Vec<f64> {
+        let weights = world.base.iter().map(|&base| f64::from(base) + f64::from(world.regularization));
+        residual.iter().zip(weights).map(|(residual, weight)| residual / weight).collect()
+    };
+    let (mut x, mut residual) = (vec![0.0; world.k], right);
+    let mut conditioned = condition(&residual);
+    let mut direction = conditioned.clone();
+    for _ in 0..n_steps {
+        let product: Vec<f64> = matrix.iter().map(|row| dot(row, &direction)).collect();
+        let square = dot(&residual, &conditioned);
+        let step = square / dot(&direction, &product);
+        x.iter_mut().zip(&direction).for_each(|(x, direction)| *x += step * direction);
+        residual.iter_mut().zip(&product).for_each(|(residual, product)| *residual -= step * product);
+        conditioned = condition(&residual);
+        let keep = dot(&residual, &conditioned) / square;
+        direction.iter_mut().zip(&conditioned).for_each(|(at, conditioned)| *at = conditioned + keep * *at);
+    }
+    x
+}
+
+#[test]
+fn each_step_leads_where_the_textbook_goes() {
+    // A few rows, and more than are gathered at once.
+    for (n, k) in [(3, 64), (50, 17), (1_100, 64), (1_500, 128)] {
+        let world = World::random(n, k, 1.0, 0.5, 5).with_prior(6);
+        for n_steps in 1..=4 {
+            let truth = textbook_steps(&world, n_steps);
+            let (x, report) = world.solve(steps(n_steps, 0.0));
+            assert_eq!(report.steps, n_steps);
+            let largest = truth.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+            for (&value, truth) in x.iter().zip(truth) {
+                let error = (f64::from(value) - truth).abs();
+                assert!(error <= 1e-4 * largest, "{value} for {truth}, {n} rows of {k}, {n_steps} steps");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_residual_bounds_the_error_of_every_score() {
     for seed in 0..10 {
@@ -444,7 +486,11 @@ fn the_residual_bounds_the_error_of_every_score() {
         let (matrix, right) = world.normal_equations();
         let truth = gauss(matrix, right);
         for max_steps in [1, 2, 4] {
-            let (x, report) = world.solve(steps(max_steps, 0.0));
+            let (x, _) = world.solve(steps(max_steps, 0.0));
+            let mut out = AlignedVec::zeros(stride_of(32));
+            out[..32].copy_from_slice(&x);
+            let (path, mut scratch) = (SimdPath::detect(), RowScratch::default());
+            let report = solve_by(steps(0, 0.0), path, &world.problem(), &mut scratch, &mut out);
             for j in 0..40 {
                 let v = world.rows.row(j);
                 let (mut off, mut uncertainty) = (0.0, 0.0);
