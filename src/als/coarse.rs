@@ -1,13 +1,13 @@
 //! The fixed side at a quarter of its size, for sweeps that are approximate anyway.
 
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 use rayon::ThreadPool;
 use rayon::iter::{IndexedParallelIterator, ParallelIterator};
 use rayon::slice::ParallelSliceMut;
 
 use super::Factors;
 use super::row::{AHEAD, GatherRows};
-use crate::kernel::{RowLine, SimdPath, decode_row, encode_row, prefetch_at};
+use crate::kernel::{RowLine, SimdPath, decode_row, encode_row, on_path, prefetch_at};
 
 /// Rows that one task codes.
 const PART_ROWS: usize = 1_024;
@@ -33,7 +33,7 @@ impl CoarseFactors {
             parts.enumerate().for_each(|(part, (lines, scales))| {
                 for (at, (lines, scale)) in lines.chunks_exact_mut(n_lines).zip(scales).enumerate() {
                     let row = factors.row(part * PART_ROWS + at);
-                    *scale = dispatch!(path.level(), simd => encode_row(simd, row, lines));
+                    *scale = on_path!(path, simd => encode_row(simd, row, lines));
                 }
             });
         });

@@ -1,12 +1,12 @@
 //! The Gramian of one side and the basis that diagonalises it.
 
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::Simd;
 use rayon::ThreadPool;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Factors;
 use super::eigen::symmetric_eigen;
-use crate::kernel::{AlignedVec, SimdPath, add_gram, multiply_rows, rounded, stride_of};
+use crate::kernel::{AlignedVec, SimdPath, add_gram, multiply_rows, on_path, rounded, stride_of};
 
 /// Rows that are summed up in f32 before the sum enters f64. Unchunked, the error grows to 1e-4.
 const CHUNK_ROWS: usize = 1_024;
@@ -207,7 +207,7 @@ impl Basis {
 /// The upper triangle of the Gramian of at most [`CHUNK_ROWS`] rows, in f32.
 fn sum_of_chunk(path: SimdPath, rows: &[f32], stride: usize) -> AlignedVec {
     let mut sum = AlignedVec::zeros(stride * stride);
-    dispatch!(path.level(), simd => add_blocks(simd, rows, stride, &mut sum));
+    on_path!(path, simd => add_blocks(simd, rows, stride, &mut sum));
     sum
 }
 

@@ -29,7 +29,8 @@ impl Engine {
     ///
     /// Users and items it names and the engine does not know are added, whether the gate then lets it pass or not; those it
     /// does not know are folded in. To have an item of one's history forgotten counts as doing something. Its items' rows stay
-    /// as they are until the next sweep. That trains on the histories alone, beginning with its items: to go on serving it,
+    /// as they are until the next sweep. That trains on the histories alone, beginning with its items if they have
+    /// as many factors as the settings: to go on serving it,
     /// sweep [never](crate::NeverSweep). Whoever was forgotten and is in it comes back.
     ///
     /// Waits only for room in the queue; wait for the publication by the handle, which also tells if the model does not fit
@@ -79,28 +80,33 @@ impl ManualEngine {
 impl Writer {
     /// Whether a model can be taken in.
     pub(super) fn check_adoption(&self, model: &ForeignModel) -> Result<(), TrainingError> {
-        let engine = self.settings.learning.als.n_factors();
-        if model.n_factors() != engine {
-            return Err(TrainingError::OtherFactors { model: model.n_factors(), engine });
-        }
+        self.check_journal()?;
+        self.check_length(model)?;
         self.check_room_for(model)
     }
 
+    fn check_journal(&self) -> Result<(), TrainingError> {
+        self.journal_failure.as_ref().map_or(Ok(()), |failure| Err(TrainingError::ReadOnly(failure.clone())))
+    }
+
+    fn check_length(&self, model: &ForeignModel) -> Result<(), TrainingError> {
+        let (model, engine) = (model.n_factors(), self.n_factors_to_come());
+        if model == engine { Ok(()) } else { Err(TrainingError::OtherFactors { model, engine }) }
+    }
+
     fn check_room_for(&self, model: &ForeignModel) -> Result<(), TrainingError> {
-        if let Some(failure) = &self.journal_failure {
-            return Err(TrainingError::ReadOnly(failure.clone()));
-        }
         self.check_rows(model).and_then(|()| self.check_bytes_of(model)).map_err(TrainingError::Full)
     }
 
     /// Takes a model from elsewhere in, in the place of a training. The job runs elsewhere; the writer goes on.
     pub(super) fn begin_adoption(&mut self, model: ForeignModel) -> Result<Job, TrainingError> {
-        self.check_adoption(&model)?;
+        self.check_length(&model)?;
         self.take_in(model)
     }
 
     /// Takes a model in, of whatever length its rows are.
     pub(super) fn take_in(&mut self, model: ForeignModel) -> Result<Job, TrainingError> {
+        self.check_journal()?;
         self.check_room_for(&model)?;
         let now = self.now();
         // Without any event there is no time that decay could be reckoned at.
@@ -141,10 +147,11 @@ impl Writer {
         let limit = self.settings.limits.max_bytes;
         let of_state = UserState::default().n_bytes() as u64;
         let users = self.new_users(model).map(|id| n_bytes_of_id(id.len_bytes()) + of_state);
-        let items = self.new_items(model).map(|id| self.n_bytes_of_item(id.len_bytes()));
+        let of_row = self.n_bytes_of_item_row();
+        let items = self.new_items(model).map(|id| n_bytes_of_id(id.len_bytes()) + of_row);
         let added = users.chain(items).fold(0, u64::saturating_add);
         // Who adds nothing is not refused, however full it is: as with events.
-        let fits = added == 0 || self.n_bytes.saturating_add(added) <= limit;
+        let fits = added == 0 || self.n_bytes_capped().saturating_add(added) <= limit;
         if fits { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
     }
 

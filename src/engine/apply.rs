@@ -306,7 +306,7 @@ impl Writer {
     /// Refuses what would grow an engine that is full; more plays of what is known are always taken.
     fn check_bytes(&mut self, user: Row<UserIdx>, item: Row<ItemIdx>) -> Result<(), Refusal> {
         let limit = self.settings.limits.max_bytes;
-        if self.n_bytes < limit {
+        if self.n_bytes_capped() < limit {
             return Ok(());
         }
         let has_cell = match (user, item) {
@@ -325,19 +325,23 @@ impl Writer {
 
     /// Gives an item its row. Readers see it with the next item batch.
     pub(super) fn add_item(&mut self, id: &ItemId) -> ItemIdx {
-        self.n_bytes += self.n_bytes_of_item(id.len_bytes());
+        self.n_bytes += n_bytes_of_id(id.len_bytes());
         let item = ItemIdx::new(self.shared.item_ids.insert(id));
         self.by_item.grow_to(self.shared.item_ids.len() as usize);
         self.items_stale = true;
         item
     }
 
-    /// Bytes of an item's id and vector.
-    pub(super) fn n_bytes_of_item(&self, len_bytes: usize) -> u64 {
-        n_bytes_of_id(len_bytes) + self.n_bytes_of_item_row()
+    /// What the cap is held against.
+    pub(super) fn n_bytes_capped(&self) -> u64 {
+        self.n_bytes + self.n_bytes_of_item_rows()
     }
 
-    /// Bytes of an item's vector.
+    /// Bytes of the items' vectors, which are as long as those of the model in use.
+    pub(super) fn n_bytes_of_item_rows(&self) -> u64 {
+        u64::from(self.shared.item_ids.len()) * self.n_bytes_of_item_row()
+    }
+
     pub(super) fn n_bytes_of_item_row(&self) -> u64 {
         (self.generation.items.load().rows.stride() * size_of::<f32>()) as u64
     }

@@ -188,7 +188,11 @@ impl Writer {
     fn check_room_for_another_item(&self) -> Result<(), Refusal> {
         self.check_room_for_item()?;
         let max_bytes = self.settings.limits.max_bytes;
-        if self.n_bytes >= max_bytes { Err(Refusal::TooManyBytes { limit: max_bytes }) } else { Ok(()) }
+        if self.n_bytes_capped() >= max_bytes {
+            Err(Refusal::TooManyBytes { limit: max_bytes })
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -147,8 +147,8 @@ impl FilesRead {
         let Watching { sender, settings: in_force, herald } = watching;
         #[cfg(feature = "npz")]
         let model = {
-            let (sender, herald) = (sender.clone(), herald.clone());
-            let adopter = |path| Adopter { path, sender, herald, since: self.model_since };
+            let (sender, herald, in_force) = (sender.clone(), herald.clone(), Arc::clone(&in_force));
+            let adopter = |path| Adopter { path, sender, herald, in_force, since: self.model_since };
             self.model.map(adopter).map(ModelWatch::begin).transpose()?
         };
         let lists = lists.into_iter().map(|file| file.follow(herald.clone()));

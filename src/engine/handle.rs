@@ -349,15 +349,17 @@ impl Engine {
                 .collect();
             // A channel for each part: its other end goes away with the part, should the engine stop.
             let (done, outcomes) = bounded(1);
-            let is_last = events.peek().is_none();
-            self.sender.send_queued(Queued::Bulk { interactions: part, is_last, done })?;
+            self.sender.send_queued(Queued::Bulk { interactions: part, done })?;
             // One part is learned while the next is being made.
             if let Some(earlier) = under_way.replace(outcomes) {
                 report.count_all(earlier.recv().map_err(|_| EngineError::Stopped)?);
             }
         }
         if let Some(last) = under_way {
+            let (done, ended) = bounded(1);
+            self.sender.send_queued(Queued::EndImport { done })?;
             report.count_all(last.recv().map_err(|_| EngineError::Stopped)?);
+            ended.recv().map_err(|_| EngineError::Stopped)?;
         }
         Ok(report)
     }

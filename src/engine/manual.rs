@@ -198,7 +198,8 @@ impl ManualEngine {
         self.writer.fold_items();
     }
 
-    /// Learns many events without a solve for each: readers solve for themselves until the next sweep.
+    /// Learns many events without a solve for each: readers solve for themselves until the next sweep. For what is popular they
+    /// count with the next [`pump`](Self::pump) that is due, or [`fold_items`](Self::fold_items).
     pub fn import(&mut self, events: impl IntoIterator<Item = Event>) -> ImportReport {
         let mut report = ImportReport::default();
         let mut outcomes = Vec::new();

@@ -9,15 +9,13 @@ impl Writer {
     /// Tells the meters how much memory there is where. Done between batches, so it adds up what is known and walks through
     /// nothing.
     pub(super) fn tell_bytes(&self) {
-        let n_items = u64::from(self.shared.item_ids.len());
-        let rows = n_items * self.n_bytes_of_item_row();
         let before = self.model_before.as_deref();
         let retired = self.retired.iter().filter(|old| before.is_none_or(|before| !before.holds(old)));
         self.meters.set_bytes(WriterBytes {
-            capped: self.n_bytes,
+            capped: self.n_bytes_capped(),
             histories: self.n_state_bytes - self.n_vector_bytes,
             user_vectors: self.n_vector_bytes,
-            ids: (self.n_bytes - self.n_state_bytes).saturating_sub(rows),
+            ids: self.n_bytes - self.n_state_bytes,
             by_item: self.by_item.n_bytes(),
             dedupe: self.dedupe.n_bytes(),
             journal_buffer: self.journal.as_ref().map_or(0, |journal| journal.n_buffer_bytes() as u64),

@@ -30,6 +30,7 @@ mod model_file;
 mod observer;
 mod open;
 mod past;
+mod plug_in;
 mod pools;
 mod priority;
 mod queue;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, after, bounded, never, select};
@@ -15,9 +16,11 @@ use super::files::Herald;
 use super::meters::with_causes;
 use super::observer::Notice;
 use super::queue::{EventSender, Queued};
+use super::settings::LiveSettings;
 use crate::exchange::names::{ITEM_IDS, USER_IDS};
 use crate::exchange::{ForeignModel, ForeignModelError};
 use crate::model::Shared;
+use crate::publish::Published;
 use crate::training::TrainingError;
 use crate::types::Timestamp;
 use crate::watch::{StampWatch, Stamps, TiedThread, stamps};
@@ -56,6 +59,7 @@ pub(super) struct Adopter {
     pub(super) path: PathBuf,
     pub(super) sender: EventSender,
     pub(super) herald: Herald,
+    pub(super) in_force: Arc<Published<LiveSettings>>,
     /// If the engine has a model, when the input of the last one was frozen: a file from before has been dealt with.
     pub(super) since: Option<Timestamp>,
 }
@@ -88,7 +92,8 @@ impl ModelWatch {
         let dealt_with = adopter.passed_over(&files);
         let watch = StampWatch::begin(files.to_vec(), QUIET).map_err(BuildError::Thread)?;
         let run = move |stopped: &Receiver<Infallible>| {
-            let mut dealings = Dealings { adopter, files, read, dealt_with, to_retry: false, told: None };
+            let (to_retry, told, other_length) = (false, None, None);
+            let mut dealings = Dealings { adopter, files, read, dealt_with, to_retry, told, other_length };
             dealings.run(&watch, retry_after, stopped);
         };
         let thread = TiedThread::begin("segue-model", Some(LAST_CALL), run);
@@ -157,12 +162,15 @@ struct Dealings<R> {
     to_retry: bool,
     /// What was told of files that could not be read.
     told: Option<(Stamps, String)>,
+    /// How long the rows are of a model that was refused for that.
+    other_length: Option<usize>,
 }
 
 impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
     fn run(&mut self, watch: &StampWatch, retry_after: Duration, stopped: &Receiver<Infallible>) {
         loop {
-            let retry = if self.to_retry { after(retry_after) } else { never() };
+            let waits = self.to_retry || self.other_length.is_some();
+            let retry = if waits { after(retry_after) } else { never() };
             let seen = select! {
                 recv(stopped) -> _ => return,
                 recv(watch.stamps()) -> seen => match seen {
@@ -177,6 +185,10 @@ impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
 
     fn deal_with(&mut self, seen: Stamps, stopped: &Receiver<Infallible>) {
         self.to_retry = false;
+        let n_factors = self.adopter.in_force.load().n_factors;
+        if self.other_length.take_if(|&mut length| length == n_factors).is_some() {
+            self.dealt_with = None;
+        }
         // Whoever replaces files may take them away first.
         if seen.contains(&None) || self.dealt_with.as_ref() == Some(&seen) {
             return;
@@ -204,6 +216,10 @@ impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
                 Err(ModelFileError::Unreadable { message })
             }
         };
+        self.other_length = match &outcome {
+            Err(ModelFileError::Training(TrainingError::OtherFactors { model, .. })) => Some(*model),
+            Ok(()) | Err(_) => None,
+        };
         match outcome {
             Ok(()) => self.adopter.herald.taken(),
             Err(ModelFileError::Training(TrainingError::Cancelled)) => {}
@@ -222,59 +238,108 @@ fn is_of_the_system(error: &ForeignModelError) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::als::AlsParams;
+    use crate::als::{AlsParams, Factors};
     use crate::engine::handle::Engine;
     use crate::engine::observer::{ObserveWith, WatchedObserver};
     use crate::exchange::ForeignSide;
+    use crate::training::NeverSweep;
+    use crate::types::Event;
+
+    /// An engine of two factors, and what is told of the files in a directory of its own.
+    struct Watched {
+        engine: Engine,
+        told: Receiver<String>,
+        directory: PathBuf,
+        _watch: ModelWatch,
+    }
+
+    impl Watched {
+        /// `read` stands for a reader of the archive; it is tried again every millisecond.
+        fn begin(
+            name: &str,
+            read: impl Fn(&Path) -> Result<ForeignModel, ForeignModelError> + Send + 'static,
+        ) -> Self {
+            let directory = std::env::temp_dir().join(format!("segue-{name}-{}", std::process::id()));
+            fs::create_dir_all(&directory).expect("the temporary directory can be written");
+            for name in ["factors.npz", USER_IDS, ITEM_IDS] {
+                fs::write(directory.join(name), "what the reader makes of it").expect("it can be written");
+            }
+            let params = AlsParams::builder().n_factors(2).build().expect("usable settings");
+            let builder = Engine::builder().als(params).sweep_policy(NeverSweep).threads(1);
+            let engine = builder.open().expect("usable settings");
+            engine.import([Event::listen("ana", "muse")]).expect("it runs");
+            let (tell, told) = crossbeam_channel::unbounded();
+            let observe = move |notice: &Notice<'_>| {
+                // Whoever asked may have heard enough.
+                let _ = tell.send(format!("{notice:?}"));
+            };
+            let observer = WatchedObserver::new(Box::new(ObserveWith(observe)));
+            let adopter = Adopter {
+                path: directory.join("factors.npz"),
+                sender: engine.sender(),
+                herald: Herald { observer: Arc::new(observer), meters: Arc::clone(engine.meters()) },
+                in_force: Arc::clone(&engine.settings),
+                since: None,
+            };
+            let watch = ModelWatch::begin_with(adopter, Duration::from_millis(1), read);
+            Self { engine, told, directory, _watch: watch.expect("there are threads") }
+        }
+
+        fn next(&self) -> String {
+            self.told.recv_timeout(Duration::from_secs(60)).expect("it is told in time")
+        }
+    }
+
+    impl Drop for Watched {
+        fn drop(&mut self) {
+            // The system removes it some day, if we do not.
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+
+    /// A model of two users and two items, one each of them known to the engine.
+    fn model(n_factors: usize) -> Result<ForeignModel, ForeignModelError> {
+        let mut factors = Factors::zeros(2, n_factors);
+        factors.row_mut(0)[0] = 1.0;
+        let users = ForeignSide { ids: vec!["ana".into(), "ben".into()], factors: factors.clone() };
+        ForeignModel::new(users, ForeignSide { ids: vec!["muse".into(), "air".into()], factors })
+    }
 
     #[test]
     fn files_that_the_system_does_not_let_be_read_are_told_of_once_and_tried_until_it_does() {
-        let directory = std::env::temp_dir().join(format!("segue-model-file-{}", std::process::id()));
-        fs::create_dir_all(&directory).expect("the temporary directory can be written");
-        for name in ["factors.npz", USER_IDS, ITEM_IDS] {
-            fs::write(directory.join(name), "what the reader makes of it").expect("it can be written");
-        }
-        let params = AlsParams::builder().n_factors(2).build().expect("usable settings");
-        let engine = Engine::builder().als(params).threads(1).open().expect("usable settings");
-        let known = crate::types::Event::listen("ana", "muse");
-        engine.import([known]).expect("it runs");
-        let (tell, told) = crossbeam_channel::unbounded();
-        let observe = move |notice: &Notice<'_>| {
-            // Whoever asked may have heard enough.
-            let _ = tell.send(format!("{notice:?}"));
-        };
-        let observer = WatchedObserver::new(Box::new(ObserveWith(observe)));
-        let adopter = Adopter {
-            path: directory.join("factors.npz"),
-            sender: engine.sender(),
-            herald: Herald { observer: Arc::new(observer), meters: Arc::clone(engine.meters()) },
-            since: None,
-        };
         let tries = AtomicUsize::new(0);
-        let read = move |path: &Path| {
+        let watched = Watched::begin("unreadable-model", move |path| {
             if tries.fetch_add(1, Ordering::Relaxed) < 3 {
                 // As if the host had no permission, which a test that runs as root always has.
                 let source = io::Error::from_raw_os_error(13);
                 return Err(ForeignModelError::Open { path: path.to_owned(), source });
             }
-            let factors = crate::als::Factors::zeros(2, 2);
-            let users = ForeignSide { ids: vec!["ana".into(), "ben".into()], factors: factors.clone() };
-            ForeignModel::new(users, ForeignSide { ids: vec!["muse".into(), "air".into()], factors })
-        };
-        let watch =
-            ModelWatch::begin_with(adopter, Duration::from_millis(1), read).expect("there are threads");
-        let next = || told.recv_timeout(Duration::from_secs(60)).expect("it is told in time");
-        let refused = next();
+            model(2)
+        });
+        let refused = watched.next();
         assert!(refused.starts_with("ModelRefused") && refused.contains("cannot read"), "{refused}");
-        let read = next();
+        let read = watched.next();
         assert!(read.starts_with("ModelRead"), "{read}");
         assert!(read.contains("n_users: 2, n_known_users: 1, n_items: 2, n_known_items: 1"), "{read}");
-        drop(watch);
-        // The system removes it some day, if we do not.
-        let _ = fs::remove_dir_all(directory);
+    }
+
+    #[test]
+    fn a_model_of_another_length_is_taken_once_the_settings_ask_for_it() {
+        let watched = Watched::begin("longer-model", |_| model(3));
+        assert!(watched.next().starts_with("ModelRead"));
+        let refused = watched.next();
+        assert!(refused.starts_with("ModelRefused") && refused.contains("OtherFactors"), "{refused}");
+        let mut settings = watched.engine.settings();
+        settings.n_factors = 3;
+        watched.engine.retune(settings).expect("in range");
+        let read = watched.next();
+        assert!(read.starts_with("ModelRead"), "{read}");
+        while watched.engine.stats().reloads.taken == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(watched.engine.sender().shared.current.load().n_factors(), Some(3));
     }
 }

@@ -49,9 +49,11 @@ pub(super) enum Queued {
     /// Part of an import: learned without a solve per event. The outcomes go back through the channel.
     Bulk {
         interactions: Vec<Interaction>,
-        /// Whether it ends an import: what is popular is published with it.
-        is_last: bool,
         done: channel::Sender<BulkOutcomes>,
+    },
+    /// The end of an import: answered once it counts for what is popular.
+    EndImport {
+        done: channel::Sender<()>,
     },
     /// Items nobody has listened to yet; the number of new ones goes back.
     AddItems {
@@ -485,6 +487,7 @@ fn event_of(queued: Queued) -> Event {
     match queued {
         Queued::One(incoming) => incoming.interaction.into_event(),
         Queued::Bulk { .. }
+        | Queued::EndImport { .. }
         | Queued::AddItems { .. }
         | Queued::Retune { .. }
         | Queued::Change { .. }

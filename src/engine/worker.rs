@@ -41,6 +41,8 @@ pub(super) type SweepReply = Sender<Result<SweepReport, TrainingError>>;
 enum Call {
     /// One sweep for all who have called since the last.
     Sweep(Vec<SweepReply>),
+    /// One that nobody has called for: the settings ask for another number of factors.
+    OtherFactors,
     Adopt(Box<ForeignModel>, SweepReply),
     /// To the model before the one in use when it was called for, whatever is published until it is its turn.
     Rollback(Arc<ModelBefore>, Vec<SweepReply>),
@@ -63,6 +65,10 @@ pub(super) struct Worker {
     /// Those who wait for the running sweep, and what was called for after it.
     waiting: Vec<SweepReply>,
     calls: VecDeque<Call>,
+    /// Whether what is under way brings a model back.
+    goes_back: bool,
+    /// Those who wait until what they imported counts for what is popular.
+    imports: Vec<Sender<()>>,
     /// Calls for checkpoints that were not begun.
     checkpoint_calls: VecDeque<CheckpointCall>,
     /// The thread that writes a checkpoint, and who waits for it.
@@ -98,6 +104,8 @@ impl Worker {
             result_sender,
             waiting: Vec::new(),
             calls: VecDeque::new(),
+            goes_back: false,
+            imports: Vec::new(),
             checkpoint_calls: VecDeque::new(),
             checkpoint: None,
             checkpoints,
@@ -167,7 +175,7 @@ impl Worker {
                     next = self.next_queued();
                 }
                 // Each of the others ends its batch: a long import would leave no time for anything else.
-                Queued::Bulk { interactions, is_last, done } => {
+                Queued::Bulk { interactions, done } => {
                     self.publish();
                     let mut outcomes: BulkOutcomes = interactions
                         .iter()
@@ -176,18 +184,22 @@ impl Worker {
                     if self.writer.publish().is_err() {
                         self.writer.take_back(&mut outcomes);
                     }
-                    if is_last {
-                        self.publish_items();
-                    }
                     // Whoever imports may have gone away; what was learned stays.
                     let _ = done.send(outcomes);
+                }
+                Queued::EndImport { done } => {
+                    self.publish();
+                    self.imports.push(done);
                 }
                 Queued::AddItems { items, done } => {
                     self.publish();
                     let added = self.writer.add_items(&items);
                     // Whoever is told that they were added may rely on it.
                     drop(self.writer.commit());
-                    self.publish_items();
+                    // Items are solved against users of one generation.
+                    while self.writer.refold_some() {}
+                    // Their rows are published at once; what else is due is solved between batches.
+                    self.writer.begin_item_batch();
                     let is_kept = self.writer.check_writable();
                     let _ = done.send(added.and_then(|n_added| is_kept.map(|()| n_added)));
                 }
@@ -198,8 +210,8 @@ impl Worker {
                 }
                 Queued::Retune { settings, done } => {
                     self.publish();
-                    // Whoever asked may have gone away; the settings are in force all the same.
                     let n_factors = self.writer.n_factors_to_come();
+                    // Whoever asked may have gone away; the settings are in force all the same.
                     let _ = done.send(self.writer.retune(*settings));
                     if self.writer.n_factors_to_come() != n_factors {
                         self.ask_for_other_factors();
@@ -224,6 +236,8 @@ impl Worker {
                         Ok(()) => {
                             self.give_up_adoption();
                             self.calls.push_back(Call::Adopt(model, done));
+                            // Behind it, as it may be refused.
+                            self.ask_for_other_factors();
                         }
                         // Whoever called may have gone away; the same below.
                         Err(error) => drop(done.try_send(Err(error))),
@@ -245,17 +259,11 @@ impl Worker {
         self.publish();
     }
 
-    /// Publishes items that are new, and everybody's popularity; vectors that are due are solved between batches.
-    fn publish_items(&mut self) {
-        // Items are solved against users of one generation.
-        while self.writer.refold_some() {}
-        self.writer.begin_item_batch();
-    }
-
     /// A model of another length is trained at once, whatever the policy; the one in use is served meanwhile.
     fn ask_for_other_factors(&mut self) {
-        if self.writer.wants_other_factors() {
-            self.call_for_sweep(Vec::new());
+        let is_called_for = |call: &Call| matches!(call, Call::Sweep(_) | Call::OtherFactors);
+        if self.writer.wants_other_factors() && !self.calls.iter().any(is_called_for) {
+            self.calls.push_back(Call::OtherFactors);
         }
     }
 
@@ -263,6 +271,7 @@ impl Worker {
     fn call_for_sweep(&mut self, mut replies: Vec<SweepReply>) {
         match self.calls.back_mut() {
             Some(Call::Sweep(waiting)) => waiting.append(&mut replies),
+            Some(call @ Call::OtherFactors) => *call = Call::Sweep(replies),
             Some(Call::Adopt(..) | Call::Rollback(..)) | None => self.calls.push_back(Call::Sweep(replies)),
         }
     }
@@ -274,6 +283,7 @@ impl Worker {
         for call in std::mem::take(&mut self.calls) {
             match call {
                 Call::Sweep(waiting) => tell_all(waiting, &Err(TrainingError::Superseded)),
+                Call::OtherFactors => {}
                 Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
                 Call::Rollback(_, earlier) => replies.extend(earlier),
             }
@@ -286,6 +296,7 @@ impl Worker {
         for call in std::mem::take(&mut self.calls) {
             match call {
                 Call::Sweep(waiting) => self.call_for_sweep(waiting),
+                Call::OtherFactors => {}
                 Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
                 Call::Rollback(..) => self.calls.push_back(call),
             }
@@ -348,6 +359,7 @@ impl Worker {
                 self.writer.fold_some_items();
             }
         }
+        self.answer_imports();
         if let Some(failure) = &self.writer.journal_failure {
             for call in self.checkpoint_calls.drain(..) {
                 // Whoever called may have gone away.
@@ -356,6 +368,7 @@ impl Worker {
             let waiting = self.calls.drain(..).flat_map(|call| match call {
                 Call::Sweep(waiting) | Call::Rollback(_, waiting) => waiting,
                 Call::Adopt(_, reply) => vec![reply],
+                Call::OtherFactors => Vec::new(),
             });
             tell_all(waiting, &Err(TrainingError::ReadOnly(failure.clone())));
         }
@@ -375,15 +388,37 @@ impl Worker {
                 let job = self.writer.begin_adoption(*model);
                 self.spawn_or_tell(job, vec![reply]);
             }
+            Some(Call::OtherFactors) if self.writer.wants_other_factors() => self.begin_sweep(),
             Some(Call::Rollback(before, replies)) => {
+                self.goes_back = true;
                 let job = self.writer.begin_rollback(&before);
                 self.spawn_or_tell(job, replies);
             }
             None if self.writer.wants_sweep() => self.begin_sweep(),
-            None => {}
+            Some(Call::OtherFactors) | None => {}
         }
         self.writer.free_retired();
         self.writer.tell_bytes();
+    }
+
+    /// Has what was imported count for what is popular, once everybody is in the generation in use.
+    fn answer_imports(&mut self) {
+        if self.imports.is_empty()
+            || !self.writer.to_refold.is_empty() && self.writer.check_writable().is_ok()
+        {
+            return;
+        }
+        if self.writer.items_stale {
+            self.writer.begin_item_batch();
+        }
+        self.tell_imported();
+    }
+
+    fn tell_imported(&mut self) {
+        for done in self.imports.drain(..) {
+            // Whoever imports may have gone away.
+            let _ = done.send(());
+        }
     }
 
     fn begin_sweep(&mut self) {
@@ -417,6 +452,10 @@ impl Worker {
         let is_to_go_back = matches!(self.calls.front(), Some(Call::Rollback(..)));
         let result = if is_to_go_back { Err(TrainingError::Superseded) } else { result };
         let result = self.writer.end_sweep(result);
+        // The settings may have changed meanwhile. Whoever goes back wants the model there was.
+        if !std::mem::take(&mut self.goes_back) && result.is_ok() {
+            self.ask_for_other_factors();
+        }
         tell_all(self.waiting.drain(..), &result);
     }
 
@@ -487,6 +526,7 @@ impl Worker {
         {
             self.end_checkpoint(result);
         }
+        self.tell_imported();
         let mut unprocessed = 0;
         while let Some(queued) = self.reading.next_of_the_rest() {
             unprocessed += match queued {
@@ -494,6 +534,7 @@ impl Worker {
                 Queued::Bulk { interactions, .. } => interactions.len(),
                 Queued::Source { part, .. } => part.events.len(),
                 Queued::AddItems { .. }
+                | Queued::EndImport { .. }
                 | Queued::Retune { .. }
                 | Queued::Change { .. }
                 | Queued::Flush { .. }

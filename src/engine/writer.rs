@@ -75,6 +75,7 @@ pub(super) struct Writer {
     pub(super) seq: EventSeq,
     /// The latest time stamp of any event: what decay is reckoned at, so that no clock is needed.
     pub(super) stream_time: Timestamp,
+    /// What the cap is held against, without the items' vectors.
     pub(super) n_bytes: u64,
     /// The bytes of published states among them, and those of the vectors among these.
     pub(super) n_state_bytes: u64,
@@ -264,7 +265,7 @@ impl Writer {
         let users = (0..self.shared.user_ids.len()).filter_map(|row| self.shared.user_ids.key(row));
         let items = (0..self.shared.item_ids.len()).filter_map(|row| self.shared.item_ids.key(row));
         users.map(|id| n_bytes_of_id(id.len_bytes())).sum::<u64>()
-            + items.map(|id| self.n_bytes_of_item(id.len_bytes())).sum::<u64>()
+            + items.map(|id| n_bytes_of_id(id.len_bytes())).sum::<u64>()
     }
 
     /// Frees old generations that no reader holds any longer.
@@ -354,7 +355,12 @@ impl Writer {
             let items = self.generation.items.load();
             let mut rows = ItemRows::empty(n_factors);
             rows.grow_to(items.n_items());
-            drop(self.generation.items.replace(Arc::new(ItemSide { rows, ..(*items).clone() })));
+            let popularity = Arc::clone(&items.popularity);
+            drop(self.generation.items.replace(Arc::new(ItemSide {
+                version: items.version,
+                rows,
+                popularity,
+            })));
         }
     }
 

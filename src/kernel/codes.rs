@@ -54,10 +54,9 @@ fn splat_pair<S: Simd>(simd: S, pair: i32) -> i16x32<S> {
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::dispatch;
 
     use super::*;
-    use crate::kernel::{SimdPath, SplitMix64};
+    use crate::kernel::{SimdPath, SplitMix64, on_path};
 
     #[test]
     fn products_are_those_of_a_naive_sum_on_every_path() {
@@ -83,7 +82,7 @@ mod tests {
             #[expect(clippy::cast_precision_loss, reason = "the product is rounded once, as here")]
             let expected: Vec<f32> = expected.into_iter().map(|sum| sum as f32).collect();
             for path in SimdPath::available() {
-                let products = dispatch!(path.level(), simd => {
+                let products = on_path!(path, simd => {
                     let mut out = [0.0; LANES];
                     multiply_codes(simd, &lines, &pairs).store_slice(&mut out);
                     out

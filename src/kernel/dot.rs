@@ -2,14 +2,14 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
-use fearless_simd::{Bytes, Simd, SimdBase, SimdFloat, SimdSplit, dispatch, f32x4, f32x16, f64x2};
+use fearless_simd::{Bytes, Simd, SimdBase, SimdFloat, SimdSplit, f32x4, f32x16, f64x2};
 
-use super::{LANES, SimdPath};
+use super::{LANES, SimdPath, on_path};
 
 /// The canonical dot product: one accumulator of 16 lanes over the chunks in order, fused, then a fixed
 /// tree. Lengths are equal and multiples of [`LANES`].
 pub(crate) fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
-    dispatch!(path.level(), simd => dot_in(simd, a, b))
+    on_path!(path, simd => dot_in(simd, a, b))
 }
 
 /// The dot product of `query` with each row of `rows`, which are contiguous and as long as `query`.
@@ -17,7 +17,7 @@ pub(crate) fn dot(path: SimdPath, a: &[f32], b: &[f32]) -> f32 {
 /// Every score has the bytes of [`dot`]; four rows share each load of the query.
 pub(crate) fn score_rows(path: SimdPath, query: &[f32], rows: &[f32], scores: &mut [f32]) {
     debug_assert_eq!(rows.len(), query.len() * scores.len(), "one score a row");
-    dispatch!(path.level(), simd => score_rows_in(simd, query, rows, scores));
+    on_path!(path, simd => score_rows_in(simd, query, rows, scores));
 }
 
 /// [`dot`] within a dispatch.

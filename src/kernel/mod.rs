@@ -26,7 +26,9 @@ pub(crate) use eliminate::{PANEL, solve_system, system_stride};
 pub(crate) use gram::add_gram;
 pub(crate) use numbers::{count_as_f64, rounded};
 pub use path::SimdPath;
-pub(crate) use path::has_wide_registers;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use path::with_token;
+pub(crate) use path::{has_wide_registers, is_portable, on_path};
 pub(crate) use prefetch::{prefetch, prefetch_at};
 pub(crate) use product::multiply_rows;
 pub(crate) use random::{AliasTable, SplitMix64};

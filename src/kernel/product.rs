@@ -2,10 +2,10 @@
 
 #![expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
 
-use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch, f32x16};
+use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
 use super::dot::{load, store};
-use super::{LANES, PANEL, SimdPath, has_wide_registers};
+use super::{LANES, PANEL, SimdPath, has_wide_registers, on_path};
 
 /// Replaces every row of `rows` by `row · matrix`.
 ///
@@ -18,7 +18,7 @@ pub(crate) fn multiply_rows(
     stride: usize,
     scratch: &mut [f32],
 ) {
-    dispatch!(path.level(), simd => multiply_rows_in(simd, rows, matrix, stride, scratch));
+    on_path!(path, simd => multiply_rows_in(simd, rows, matrix, stride, scratch));
 }
 
 #[inline(always)]

@@ -63,10 +63,9 @@ pub(crate) fn decode_row<S: Simd>(simd: S, lines: &[RowLine], scale: f32, row: &
 
 #[cfg(test)]
 mod tests {
-    use fearless_simd::dispatch;
 
     use super::*;
-    use crate::kernel::{SimdPath, SplitMix64, rounded};
+    use crate::kernel::{SimdPath, SplitMix64, on_path, rounded};
 
     #[test]
     fn a_row_comes_back_within_half_a_scale_with_the_same_bytes_on_every_path() {
@@ -76,7 +75,7 @@ mod tests {
             let coded = |path: SimdPath| {
                 let mut lines = vec![RowLine::ZERO; len.div_ceil(RowLine::LEN)];
                 let mut back = vec![f32::NAN; len];
-                let scale = dispatch!(path.level(), simd => {
+                let scale = on_path!(path, simd => {
                     let scale = encode_row(simd, &row, &mut lines);
                     decode_row(simd, &lines, scale, &mut back);
                     scale

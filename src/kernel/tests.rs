@@ -1,7 +1,5 @@
 //! Each kernel against its plain scalar twin, and each path against the portable one.
 
-use fearless_simd::dispatch;
-
 use super::*;
 
 fn random_floats(len: usize, seed: u64) -> Vec<f32> {
@@ -71,7 +69,7 @@ fn the_gram_matrix_has_the_bytes_of_its_plain_twin_on_every_path() {
         }
         for path in SimdPath::available() {
             let mut matrix = start.clone();
-            dispatch!(path.level(), simd => add_gram(simd, &rows, row_stride, &mut matrix, dim, stride));
+            on_path!(path, simd => add_gram(simd, &rows, row_stride, &mut matrix, dim, stride));
             for i in 0..dim {
                 let upper = i * stride + i..i * stride + dim;
                 assert_eq!(bits(&matrix[upper.clone()]), bits(&expected[upper]), "{path}, row {i} of {dim}");
@@ -135,7 +133,7 @@ fn elimination_has_the_bytes_of_its_plain_twin_on_every_path() {
         for path in SimdPath::available() {
             let (mut system, mut multipliers) = (system.clone(), vec![0.0; system.len()]);
             let mut solution = vec![0.0; system_stride(dim)];
-            let solved = dispatch!(path.level(), simd => {
+            let solved = on_path!(path, simd => {
                 solve_system(simd, &mut system, &mut multipliers, &mut solution, dim, 0.5)
             });
             assert!(solved);
@@ -166,7 +164,7 @@ fn a_pivot_below_the_floor_or_nan_is_reported() {
             (0..dim).for_each(|i| system[i * stride + i] = if i == place { bad } else { 1.0 });
             let (mut multipliers, mut solution) = (vec![0.0; system.len()], vec![0.0; stride]);
             let path = SimdPath::detect();
-            let solved = dispatch!(path.level(), simd => {
+            let solved = on_path!(path, simd => {
                 solve_system(simd, &mut system, &mut multipliers, &mut solution, dim, 0.5)
             });
             assert!(!solved, "{bad} at {place}");
@@ -200,7 +198,7 @@ fn rows_times_a_matrix_have_the_bytes_of_their_plain_twin_on_every_path() {
 fn transposing_turns_rows_into_columns_on_every_path() {
     let block = random_floats(LANES * LANES, 10);
     for path in SimdPath::available() {
-        let turned: Vec<f32> = dispatch!(path.level(), simd => {
+        let turned: Vec<f32> = on_path!(path, simd => {
             let rows: [_; LANES] = std::array::from_fn(|i| load(simd, &block, i * LANES));
             let mut turned = vec![0.0; LANES * LANES];
             for (i, lanes) in transpose(rows).into_iter().enumerate() {

@@ -55,7 +55,7 @@ pub struct CheckpointContents {
     pub n_items: u32,
     /// Pairs of a user and an item.
     pub n_pairs: u64,
-    /// Factors of the model.
+    /// Factors that the settings ask for; the model in it may still be of another length.
     pub n_factors: usize,
 }
 

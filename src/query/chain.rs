@@ -155,7 +155,7 @@ impl QueryPolicies {
     ) -> Vec<Candidate> {
         let watch = &self.watches.slate;
         let Some(places) = watch.call(|| slate.arrange(request, &ranked)) else { return ranked };
-        let n_ranked = ranked.len();
+        let (n_ranked, is_silent) = (ranked.len(), places.is_empty());
         let mut left: Vec<Option<Candidate>> = ranked.into_iter().map(Some).collect();
         let mut list = Vec::with_capacity(request.limit.min(n_ranked));
         for place in places {
@@ -164,7 +164,8 @@ impl QueryPolicies {
                 None => watch.nonsense(format!("place {place} of {n_ranked}, or twice")),
             }
         }
-        list
+        // Nobody wants a list of nothing; who wants it says so.
+        if list.is_empty() && !is_silent { left.into_iter().flatten().collect() } else { list }
     }
 
     fn rescore(&self, rescorer: &dyn Rescorer, request: &Request<'_>, ranked: &mut [Candidate]) {

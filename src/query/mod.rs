@@ -37,6 +37,7 @@ pub use reader::{Reader, ViewAfterError};
 pub use request::{Candidate, Heard, Request};
 pub(crate) use rescorer::RescoreWith;
 pub use rescorer::{ItemRescorer, KeepScores, Rescorer};
+pub(crate) use slate::ArrangeWith;
 pub use slate::{SlatePolicy, TopRanked};
 pub use taste::TasteError;
 pub(crate) use user::FactOf;

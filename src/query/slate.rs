@@ -10,8 +10,8 @@ use super::request::{Candidate, Request};
 /// one after the other, in the order they were given: each gets what the one before made of it, in that order, and all
 /// but the last make a list of everything they get (`request.limit` says so). It should take
 /// microseconds. Places that are out of range or come twice are left out, counted and named in
-/// [`health`](crate::Engine::health); a panic is caught, counted and named, and the best are shown as they are; a call
-/// that takes longer than 50 ms is counted and named as well.
+/// [`health`](crate::Engine::health); if all are, and if it panics, which is caught, counted and named, the best are shown as they
+/// are; a call that takes longer than 50 ms is counted and named as well.
 pub trait SlatePolicy: fmt::Debug + Send + Sync + 'static {
     /// The places in `ranked`, which are the best first, of the items to show, in their order; those beyond
     /// `request.limit` are not shown.
@@ -22,6 +22,21 @@ pub trait SlatePolicy: fmt::Debug + Send + Sync + 'static {
     /// [`EngineBuilder::slate`](crate::EngineBuilder::slate); a panic is counted, named, and taken as `false`.
     fn mixes_known(&self) -> bool {
         false
+    }
+}
+
+/// A closure as a slate policy.
+pub(crate) struct ArrangeWith<F>(pub(crate) F);
+
+impl<F> fmt::Debug for ArrangeWith<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ArrangeWith(closure)")
+    }
+}
+
+impl<F: Fn(&Request<'_>, &[Candidate]) -> Vec<usize> + Send + Sync + 'static> SlatePolicy for ArrangeWith<F> {
+    fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
+        (self.0)(request, ranked)
     }
 }
 

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use fearless_simd::{Simd, SimdBase, SimdFloat, SimdMask, dispatch, f32x16};
+use fearless_simd::{Simd, SimdBase, SimdFloat, SimdMask, f32x16};
 
 use super::codes::{QueryCodes, encode_row, norm_of};
 use super::scan::Hit;
-use crate::kernel::{CODE_DIMS, CodeLine, LANES, SimdPath, TopK, count_as_f64, dot, multiply_codes, rounded};
+use crate::kernel::{
+    CODE_DIMS, CodeLine, LANES, SimdPath, TopK, count_as_f64, dot, multiply_codes, on_path, rounded,
+};
 
 thread_local! {
     /// The codes of a query live where the last one's were.
@@ -251,7 +253,7 @@ impl NormIndex {
         blocks: Range<usize>,
         worst: Option<f32>,
     ) -> Next {
-        dispatch!(path.level(), simd => self.next_promising_in(simd, query, measure, blocks, worst))
+        on_path!(path, simd => self.next_promising_in(simd, query, measure, blocks, worst))
     }
 
     #[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]

@@ -1,7 +1,7 @@
 //! What every [`Storage`] must do, as a test that any implementation can be put to.
 //!
 //! It needs nothing of this crate but what is public, so that the tests outside take this file in as well
-//! (`tests/common/power.rs`). What happens when the power is cut is not in it: that takes a device that can
+//! (`tests/stores/the_power_cut_simulator.rs`). What happens when the power is cut is not in it: that takes a device that can
 //! be asked to lose something.
 
 use std::io::{self, ErrorKind, Read};

@@ -61,11 +61,11 @@ pub struct GateFacts<'a> {
     pub before: GenerationId,
     /// The pairs that the candidate has learned from.
     pub n_pairs: usize,
-    /// Events learned so far to those that the model in use has learned from; infinite if there is none, or if it or the
-    /// candidate is from elsewhere.
+    /// Events learned so far to those that the model in use has learned from; infinite if there is none, or if one of
+    /// the two is from elsewhere or has another number of factors.
     pub growth: f64,
-    /// The root mean square norm of the items' vectors in use; `None` if there are none, or if they or the candidate's are
-    /// from elsewhere.
+    /// The root mean square norm of the items' vectors in use; `None` if there are none, or if one of the two
+    /// models is from elsewhere or has another number of factors.
     pub norm_before: Option<f64>,
     /// That of the candidate's; finite.
     pub norm: f64,

@@ -374,10 +374,11 @@ impl Job {
 
     /// The rows of the model in use; none, from which a sweep draws new ones, if there is no model or it is of another length.
     fn start(&self) -> Factors {
-        let mut start = Factors::zeros(self.n_items, self.params.n_factors());
-        if self.before.n_factors() != Some(self.params.n_factors()) {
-            return start;
+        let n_factors = self.params.n_factors();
+        if self.before.n_factors() != Some(n_factors) {
+            return Factors::zeros(0, n_factors);
         }
+        let mut start = Factors::zeros(self.n_items, n_factors);
         for row in 0..self.n_items.min(self.items.n_items()) {
             let item = ItemIdx::new(u32::try_from(row).expect("items are capped at u32"));
             start.row_mut(row).copy_from_slice(self.items.row(item));

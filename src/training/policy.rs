@@ -36,14 +36,15 @@ pub enum SweepDecision {
 /// under way, nor before anything was learned, nor again after a sweep that found nothing to learn from until something
 /// is. It should answer in well under a microsecond: events wait meanwhile, and more than 1 ms is counted and named in
 /// [`health`](crate::Engine::health). A panic is caught, counted, named, and taken as [`SweepDecision::Wait`].
-/// [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it. A closure is given with
+/// [`Engine::sweep_now`](crate::Engine::sweep_now) does not ask it, nor does a change of the
+/// [number of factors](crate::LiveSettings::n_factors). A closure is given with
 /// [`EngineBuilder::sweep_policy_with`](crate::EngineBuilder::sweep_policy_with).
 pub trait SweepPolicy: Any + fmt::Debug + Send + Sync {
     /// Whether to sweep now.
     fn decide(&self, context: &SweepContext) -> SweepDecision;
 }
 
-/// Never sweeps by itself: the host calls for each sweep.
+/// Never sweeps by itself: the host calls for each sweep, or for another number of factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NeverSweep;
 

@@ -109,7 +109,7 @@ const LINES: u64 = 15_000;
 #[test]
 fn however_often_the_process_is_killed() {
     kill::test(
-        "however_often_the_process_is_killed",
+        "a_spool_is_read_exactly_once::however_often_the_process_is_killed",
         |directory, report| {
             let directory = Path::new(directory);
             let interval = Durability::Interval(std::time::Duration::from_millis(2));

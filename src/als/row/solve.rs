@@ -1,13 +1,13 @@
 //! The one row solver.
 
-use fearless_simd::{Simd, SimdBase, SimdFloat, dispatch, f32x16};
+use fearless_simd::{Simd, SimdBase, SimdFloat, f32x16};
 
 use super::conjugate::{GatherRows, StepLimits, solve_conjugate};
 use super::double::solve_double;
 use super::dual::solve_dual;
 use super::primal::solve_primal;
 use super::{Base, RowMethod, RowProblem, RowReport, Rows};
-use crate::kernel::{AlignedVec, LANES, SimdPath, load, store};
+use crate::kernel::{AlignedVec, LANES, SimdPath, is_portable, load, on_path, store};
 
 /// Systems are solved in f64 instead if rounding errors of f32 may reach this share of their smallest
 /// eigenvalue, which is 1. At a half the elimination could break down; a 32nd holds what a solution misses
@@ -52,7 +52,7 @@ pub(crate) fn solve_row<R: Rows>(
             None => out.fill(0.0),
         }
         let limits = StepLimits::exact(costs.steps_of_direct());
-        let report = dispatch!(path.level(), simd => solve_conjugate(simd, problem, limits, scratch, out));
+        let report = on_path!(path, simd => solve_conjugate(simd, problem, limits, scratch, out));
         if report.converged {
             return report;
         }
@@ -73,8 +73,8 @@ pub(crate) fn solve_directly<R: Rows>(
         (method, Base::Dense(_) | Base::Diagonal(_)) => method,
     };
     let solved = match method {
-        RowMethod::Dual => dispatch!(path.level(), simd => solve_dual(simd, problem, scratch, out)),
-        RowMethod::Primal => dispatch!(path.level(), simd => solve_primal(simd, problem, scratch, out)),
+        RowMethod::Dual => on_path!(path, simd => solve_dual(simd, problem, scratch, out)),
+        RowMethod::Primal => on_path!(path, simd => solve_primal(simd, problem, scratch, out)),
     };
     if !solved {
         solve_double(problem, method, &mut scratch.double, out);
@@ -90,13 +90,27 @@ pub(crate) fn improve_row<R: GatherRows>(
     scratch: &mut RowScratch,
     out: &mut [f32],
 ) -> RowReport {
-    // Compiled apart for the lengths that most use: sweeps take a quarter less time where the compiler knows how long loops
-    // are.
-    dispatch!(path.level(), simd => match out.len() {
+    on_path!(path, simd => improve_in(simd, problem, limits, scratch, out))
+}
+
+/// Compiled apart for the lengths that most use: sweeps take a quarter less time where the compiler knows how long loops are.
+#[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
+#[inline(always)]
+fn improve_in<S: Simd, R: GatherRows>(
+    simd: S,
+    problem: &RowProblem<'_, R>,
+    limits: StepLimits,
+    scratch: &mut RowScratch,
+    out: &mut [f32],
+) -> RowReport {
+    if const { is_portable::<S>() } {
+        return solve_conjugate(simd, problem, limits, scratch, out);
+    }
+    match out.len() {
         64 => solve_conjugate(simd, problem, limits, scratch, &mut out[..64]),
         128 => solve_conjugate(simd, problem, limits, scratch, &mut out[..128]),
         _ => solve_conjugate(simd, problem, limits, scratch, out),
-    })
+    }
 }
 
 /// What the methods cost, in multiplications.

@@ -29,8 +29,9 @@ use crate::training::{QualityGate, SweepEvery};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LiveSettings {
-    /// As [`AlsParams::n_factors`](crate::AlsParams::n_factors). With another number a training is begun at once, from
-    /// nothing; the model in use is served until that is published.
+    /// As [`AlsParams::n_factors`](crate::AlsParams::n_factors). With another number than the model in use has, an
+    /// [`Engine`](crate::Engine) trains one as soon as nothing else is under way, whatever its policy, and from nothing; the
+    /// model in use is served until that is published. A [`ManualEngine`](crate::ManualEngine) does so when it sweeps next.
     pub n_factors: usize,
     /// As [`AlsParams::regularization`](crate::AlsParams::regularization); from the next sweep on.
     pub regularization: f32,
@@ -44,9 +45,9 @@ pub struct LiveSettings {
     pub recent_events: usize,
     /// As [`Limits::dedupe_window`](crate::Limits::dedupe_window).
     pub dedupe_window: usize,
-    /// Sweeps of the first training; see [`EngineBuilder::sweeps`](crate::EngineBuilder::sweeps).
+    /// Sweeps of a training that begins from nothing; see [`EngineBuilder::sweeps`](crate::EngineBuilder::sweeps).
     pub first_sweeps: usize,
-    /// Sweeps of the later trainings.
+    /// Sweeps of the others.
     pub later_sweeps: usize,
     /// As [`EngineBuilder::item_batch_every`](crate::EngineBuilder::item_batch_every).
     pub item_batch_every: Duration,
