@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use segue::{Engine, Notice};
+use segue::{Engine, Event, Notice};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = std::env::temp_dir().join(format!("segue-hot-reload-{}", std::process::id()));
@@ -32,16 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _ = tell.send(line);
         })
         .open()?;
-    println!(
-        "regularization {}, {} sweeps\n",
-        engine.settings().regularization,
-        engine.settings().later_sweeps
-    );
+    println!("{}\n", effect(&engine, "ana")?);
 
-    for text in [
-        "[als]\nregularization = 0.01\n\n[sweeps]\nlater = 4\n",
-        "[als]\nregularization = 0.01\n\n[sweeps]\nlatter = 4\n",
-        "[sweeps]\nlater = 4\n",
+    for (listener, text) in [
+        ("ben", "[weigher]\nlike = 9\n\n[sweeps]\nlater = 4\n"),
+        ("cleo", "[weigher]\nlike = 1\n\n[sweeps]\nlatter = 4\n"),
+        ("dan", "[sweeps]\nlater = 4\n"),
     ] {
         println!("--- the file now says\n{text}---");
         fs::write(&file, text)?;
@@ -52,12 +48,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 break;
             }
         }
-        println!(
-            "regularization {}, {} sweeps\n",
-            engine.settings().regularization,
-            engine.settings().later_sweeps
-        );
+        println!("{}\n", effect(&engine, listener)?);
     }
     fs::remove_dir_all(directory)?;
     Ok(())
+}
+
+/// What the like of a new listener counts for, and how often the next training sweeps.
+fn effect(engine: &Engine, listener: &str) -> Result<String, Box<dyn std::error::Error>> {
+    engine.import([Event::like(listener, "portishead")])?;
+    let view = engine.reader().view();
+    let like = view.user(listener).history()[0].confidence;
+    Ok(format!("a like counts {like}, the next training sweeps {} times", engine.settings().later_sweeps))
 }

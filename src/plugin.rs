@@ -11,9 +11,9 @@
 //! | [`EventSource`] | where events are pulled from | none | none: leave it out | a thread of its own |
 //! | [`SweepPolicy`] | when to sweep | [`SweepEvery`] | [`NeverSweep`] | the writer's thread, after each batch |
 //! | [`SweepGate`] | whether what it found is published | [`QualityGate`] | [`PublishAlways`] | a thread of the pool, once a sweep |
-//! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks |
-//! | [`Rescorer`] | in which order | none | [`KeepScores`] | the thread that asks |
-//! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | the thread that asks |
+//! | [`Filter`] | what may be shown | none | [`KeepAll`] | the thread that asks; for a batch of lists the pool's, too |
+//! | [`Rescorer`] | in which order | none | [`KeepScores`] | as the filter |
+//! | [`SlatePolicy`] | which of the best make a list | [`TopRanked`] | the same | as the filter |
 //! | [`Observer`] | nothing: it is told what the engine does | [`LookAway`] | the same | the writer's thread, once a sweep; those of watched files |
 //! | [`Storage`] | where bytes go | [`DirStorage`] | [`MemoryStorage`] | the thread that opens, the writer's, the syncing and the checkpoint's |
 //! | [`Clock`] | what time it is | [`SystemClock`] | [`ManualClock`] | threads that send and that ask, the sources', the writer's |
@@ -21,8 +21,11 @@
 //! The validation of events, the source of candidates and the prior of a row are no seams, as there is no second real
 //! implementation of any of them.
 //!
-//! Those of one method may be closures: `EngineBuilder` has a `…_with` for each of weigher, sweep policy, gate, observer, clock,
-//! and for filter and rescorer item by item.
+//! Those of one method may be closures: `EngineBuilder` has a `…_with` for each of weigher, sweep policy, gate, observer, clock
+//! and slate policy, and for filter and rescorer item by item.
+//!
+//! A panic of a plug-in is caught only where panics unwind, which is Rust's default: a host built with `panic = "abort"` ends
+//! with its first.
 //!
 //! What a music app wants is here ready made:
 //!
@@ -45,7 +48,7 @@
 //! let artist = |track: &ItemId| track.to_string().split_once('/').map(|(artist, _)| artist.to_owned());
 //! let engine = Engine::builder()
 //!     .filter(NotHeardFor(Duration::from_secs(3_600)))
-//!     .rescorer(PopularityDebias { strength: 0.02 })
+//!     .rescorer(PopularityDebias::new(0.02)?)
 //!     .slate(SpacedBy::new(2, artist))
 //!     .open()?;
 //! engine.import([Event::listen("ana", "portishead/roads"), Event::listen("ben", "portishead/glory box")])?;

@@ -56,7 +56,7 @@ fn the_built_in_filters_pass() {
 #[test]
 fn the_built_in_rescorers_and_slate_policies_pass() {
     check_rescorer(KeepScores);
-    check_rescorer(PopularityDebias { strength: 0.05 });
+    check_rescorer(PopularityDebias::new(0.05).expect("in range"));
     check_rescorer(CoolDown::of_groups(DAY, decade).softly(0.5).expect("in range"));
     check_slate(TopRanked);
     check_slate(SpacedBy::new(2, decade));

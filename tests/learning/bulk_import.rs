@@ -36,6 +36,19 @@ fn what_was_imported_is_popular_at_once() {
 }
 
 #[test]
+fn what_was_given_is_learned_before_more_is_asked_for() {
+    let engine = engine();
+    let events = (0..N_EVENTS).map(|n| {
+        // An iterator that goes on once a part of it has been learned.
+        while n >= 8_192 && engine.stats().applied < 4_096 {
+            std::thread::yield_now();
+        }
+        Event::listen(n % 50, n)
+    });
+    assert_eq!(engine.import(events).expect("the engine runs").applied, N_EVENTS);
+}
+
+#[test]
 fn an_import_of_nothing_is_nothing() {
     assert_eq!(engine().import([]).expect("the engine runs").applied, 0);
 }

@@ -142,7 +142,8 @@ fn a_rescorer_orders_the_list_and_nonsense_of_its_is_done_without() {
 
 #[test]
 fn popular_items_fall_as_far_as_they_are_told_to() {
-    let engine = open(builder().rescore_pool(500).rescorer(PopularityDebias { strength: 1_000.0 }));
+    let debias = PopularityDebias::new(1_000.0).expect("in range");
+    let engine = open(builder().rescore_pool(500).rescorer(debias));
     let view = engine.reader().view();
     let popular = view.popular().limit(500).plain().run().expect("always");
     let listeners =
@@ -266,6 +267,17 @@ fn places_that_are_none_are_left_out_of_a_slate() {
     assert!(stats.iter().any(|stats| stats.seam == "slate policy" && stats.nonsense == 2));
     let what = format!("place {} of 53, or twice", usize::MAX);
     assert_eq!(incident(&engine, "slate policy"), Incident::Nonsense { what });
+}
+
+#[test]
+fn a_slate_of_nothing_but_nonsense_is_done_without() {
+    let engine = open(builder().slate_with(|_, ranked| vec![ranked.len(); 10]));
+    let model: Vec<u64> = all(&engine).into_iter().map(|(item, _)| item).collect();
+    assert_eq!(numbers(&list(&engine, 3)), model[..3]);
+    assert!(matches!(incident(&engine, "slate policy"), Incident::Nonsense { .. }));
+    // Who wants a list of nothing has it.
+    let engine = open(builder().slate_with(|_, _| Vec::new()));
+    assert!(list(&engine, 3).is_empty());
 }
 
 #[test]

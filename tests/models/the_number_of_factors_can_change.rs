@@ -1,7 +1,7 @@
 //! Another number of factors while an engine runs: the model in use is served until one of the new length takes its place.
 
 use crate::common::{random_events, small};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use segue::export::Export;
 use segue::plugin::Notice;
 use segue::{
@@ -41,6 +41,17 @@ fn retune(engine: &mut ManualEngine, n_factors: u16) {
     let changes = engine.retune(settings).expect("in range");
     assert_eq!(changes.len(), 1);
     assert_eq!((changes[0].key, changes[0].after), ("als.n_factors", f64::from(n_factors)));
+}
+
+/// An engine that tells of each model it publishes.
+fn telling(builder: EngineBuilder) -> (EngineBuilder, Receiver<()>) {
+    let (sender, published) = bounded(8);
+    let tell = move |notice: &Notice<'_>| {
+        if let Notice::Published(_) = notice {
+            sender.send(()).expect("the test listens");
+        }
+    };
+    (builder.observe_with(tell), published)
 }
 
 fn n_factors(view: &View) -> Option<usize> {
@@ -148,14 +159,9 @@ fn a_store_opened_with_another_number_serves_its_model_until_the_new_one_is_ther
     engine.sweep().expect("there is enough to learn from");
     assert_eq!(n_factors(&engine.reader().view()), Some(12));
     drop(engine);
-    let (sender, published) = bounded(1);
-    let tell = move |notice: &Notice<'_>| {
-        if let Notice::Published(report) = notice {
-            sender.send(report.generation).expect("the test listens");
-        }
-    };
     // It never sweeps by itself.
-    let engine = store_of(with_factors(small(), 4)).observe_with(tell).open().expect("its own store");
+    let (builder, published) = telling(store_of(with_factors(small(), 4)));
+    let engine = builder.open().expect("its own store");
     published.recv().expect("it is begun at once");
     assert_eq!(n_factors(&engine.reader().view()), Some(4));
 }
@@ -180,14 +186,9 @@ fn it_may_change_before_there_is_any_model() {
 
 #[test]
 fn a_running_engine_trains_at_once() {
-    let (sender, published) = bounded(8);
-    let tell = move |notice: &Notice<'_>| {
-        if let Notice::Published(report) = notice {
-            sender.send(report.generation).expect("the test listens");
-        }
-    };
     // It never sweeps by itself.
-    let engine = small().observe_with(tell).open().expect("usable settings");
+    let (builder, published) = telling(small());
+    let engine = builder.open().expect("usable settings");
     engine.import(random_events(1, 600, USERS, ITEMS)).expect("running");
     let mut settings = engine.settings();
     settings.n_factors = 4;
@@ -203,6 +204,74 @@ fn a_running_engine_trains_at_once() {
     engine.retune(settings).expect("in range");
     published.recv().expect("the second");
     assert_eq!(n_factors(&engine.reader().view()), Some(16));
+}
+
+/// A gate that waits in front of one model, and lets everything pass.
+#[derive(Debug)]
+struct Turnstile {
+    /// The model in use when it waits.
+    before: u64,
+    arrived: Sender<()>,
+    go_on: Receiver<()>,
+}
+
+impl SweepGate for Turnstile {
+    fn judge(&self, facts: &GateFacts<'_>) -> Result<(), GateRefusal> {
+        if facts.before.get() == self.before {
+            self.arrived.send(()).expect("the test listens");
+            self.go_on.recv().expect("the test lets it go on");
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn it_may_change_while_a_training_is_under_way() {
+    // The first training, and one that was begun for another number.
+    for before in [0, 1] {
+        let ((arrived, has_arrived), (go, go_on)) = (bounded(1), bounded(1));
+        let (builder, published) = telling(small().sweep_gate(Turnstile { before, arrived, go_on }));
+        let engine = builder.open().expect("usable settings");
+        engine.import(random_events(1, 600, USERS, ITEMS)).expect("running");
+        let first = engine.sweep_now().expect("running");
+        let retune = |n_factors| {
+            let mut settings = engine.settings();
+            settings.n_factors = n_factors;
+            engine.retune(settings).expect("in range");
+        };
+        if before == 1 {
+            first.wait().expect("there is enough to learn from");
+            published.recv().expect("the first");
+            retune(12);
+        }
+        has_arrived.recv().expect("it comes to the gate");
+        let wanted = if before == 1 { 8 } else { 12 };
+        retune(wanted);
+        go.send(()).expect("it waits");
+        published.recv().expect("what was under way");
+        assert_ne!(n_factors(&engine.reader().view()), Some(wanted));
+        published.recv().expect("what was asked for since");
+        assert_eq!(n_factors(&engine.reader().view()), Some(wanted));
+    }
+}
+
+#[test]
+fn memory_is_reckoned_by_the_rows_there_are() {
+    let storage = MemoryStorage::default();
+    let store_of = |builder: EngineBuilder| builder.store_in(storage.clone(), Durability::Buffered);
+    let mut engine = swept(store_of(small()));
+    let before = engine.stats().n_bytes;
+    retune(&mut engine, 40);
+    engine.sweep().expect("there is enough to learn from");
+    engine.pump();
+    let after = engine.stats().n_bytes;
+    // Rows of 40 are 48 floats long, those of 8 are 16.
+    assert!(after >= before + ITEMS * 32 * 4, "{after} after {before}");
+    engine.checkpoint().expect("in memory");
+    drop(engine);
+    let mut opened = store_of(with_factors(small(), 40)).open_manual().expect("its own store");
+    opened.pump();
+    assert_eq!(opened.stats().n_bytes, after);
 }
 
 #[derive(Debug)]

@@ -47,7 +47,7 @@ pub struct Stats {
     pub generation_age: Option<Duration>,
     /// How far the sweep under way has come, if there is one.
     pub sweep: Option<SweepProgress>,
-    /// Sweeps published.
+    /// Models published: of sweeps, taken in, or brought back.
     pub sweeps: u64,
     /// Sweeps that gave no model.
     pub failed_sweeps: u64,

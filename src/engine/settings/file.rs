@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_setting_of_a_plug_in_that_is_not_there_is_refused() {
         let own = LiveSettings { gate: None, ..base() };
-        let refused = SettingsFile::parse("[gate]\nmin_trials = 50\n").expect("sound").over(&own);
+        let refused = SettingsFile::parse("[gate]\nmin_trials = 500\n").expect("sound").over(&own);
         let message = "line 2: gate.min_trials cannot be set: the engine has a sweep gate of the host's own";
         assert_eq!(refused.expect_err("no such gate").to_string(), message);
     }
