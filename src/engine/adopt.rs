@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::bounded;
 
-use super::apply::n_bytes_of_id;
+use super::apply::{n_bytes_of_id, n_bytes_of_row};
 use super::handle::{Engine, EngineError, SweepHandle};
 use super::manual::ManualEngine;
 use super::queue::Queued;
@@ -147,11 +147,13 @@ impl Writer {
         let limit = self.settings.limits.max_bytes;
         let of_state = UserState::default().n_bytes() as u64;
         let users = self.new_users(model).map(|id| n_bytes_of_id(id.len_bytes()) + of_state);
-        let of_row = self.n_bytes_of_item_row();
-        let items = self.new_items(model).map(|id| n_bytes_of_id(id.len_bytes()) + of_row);
+        let items = self.new_items(model).map(|id| n_bytes_of_id(id.len_bytes()));
         let added = users.chain(items).fold(0, u64::saturating_add);
+        // Its rows take the place of those that are there.
+        let n_items = u64::from(self.shared.item_ids.len()) + self.new_items(model).count() as u64;
+        let rows = n_items.saturating_mul(n_bytes_of_row(model.n_factors()));
         // Who adds nothing is not refused, however full it is: as with events.
-        let fits = added == 0 || self.n_bytes_capped().saturating_add(added) <= limit;
+        let fits = added == 0 || self.n_bytes.saturating_add(added).saturating_add(rows) <= limit;
         if fits { Ok(()) } else { Err(Refusal::TooManyBytes { limit }) }
     }
 

@@ -8,6 +8,7 @@ use super::queue::RowsAtSending;
 use super::writer::Writer;
 use crate::ingest::{EventFacts, Interaction};
 use crate::journal::Record;
+use crate::kernel::stride_of;
 use crate::model::{Fact, Outcome, RawEvent, Refusal, Solve, UserLimits, UserState};
 use crate::types::{Action, ActionKind, Context, EventSeq, ItemId, ItemIdx, Signal, UserId, UserIdx};
 
@@ -342,8 +343,8 @@ impl Writer {
         u64::from(self.shared.item_ids.len()) * self.n_bytes_of_item_row()
     }
 
-    pub(super) fn n_bytes_of_item_row(&self) -> u64 {
-        (self.generation.items.load().rows.stride() * size_of::<f32>()) as u64
+    fn n_bytes_of_item_row(&self) -> u64 {
+        n_bytes_of_row(self.generation.n_factors().unwrap_or(self.n_factors_to_come()))
     }
 
     /// What histories are written by.
@@ -358,6 +359,11 @@ impl Writer {
 
 fn event_context(interaction: &Interaction) -> Option<&Context> {
     interaction.event().circumstances()
+}
+
+/// Bytes of a vector.
+pub(super) fn n_bytes_of_row(n_factors: usize) -> u64 {
+    (stride_of(n_factors) * size_of::<f32>()) as u64
 }
 
 /// Bytes an id takes: in the map, in the list of keys, and its text.

@@ -68,7 +68,8 @@ impl EngineBuilder {
     /// An archive of NumPy, `.npz`, with a model from elsewhere, `users.txt` and `items.txt` beside it: see `docs::formats`. The
     /// engine has a thread that watches their directory, reads them once they have been left alone for 50 ms, and
     /// [adopts](crate::Engine::adopt) what is in them; the [observer](Self::observer) is told, also of what is wrong. They need not be
-    /// there yet. What is there when an engine is opened is adopted if that has no model, or one that was begun before the
+    /// there yet. A model of another length is taken within some seconds after the [settings](crate::LiveSettings::n_factors) ask
+    /// for it. What is there when an engine is opened is adopted if that has no model, or one that was begun before the
     /// archive was last changed. A [`ManualEngine`](crate::ManualEngine) does not look at them.
     #[must_use]
     pub fn model_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -337,7 +338,9 @@ mod tests {
         watched.engine.retune(settings).expect("in range");
         let read = watched.next();
         assert!(read.starts_with("ModelRead"), "{read}");
+        let began = std::time::Instant::now();
         while watched.engine.stats().reloads.taken == 0 {
+            assert!(began.elapsed() < Duration::from_secs(60), "it is taken in time");
             std::thread::yield_now();
         }
         assert_eq!(watched.engine.sender().shared.current.load().n_factors(), Some(3));

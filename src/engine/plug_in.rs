@@ -14,7 +14,7 @@ use crate::training::{
 use crate::types::{Clock, ClockWith, Signal, Timestamp};
 
 impl EngineBuilder {
-    /// What events mean; default [`MusicWeigher`].
+    /// What events mean; default [`MusicWeigher`](crate::MusicWeigher).
     #[must_use]
     pub fn weigher(mut self, weigher: impl Weigher) -> Self {
         self.weigher = Arc::new(weigher);
@@ -41,7 +41,7 @@ impl EngineBuilder {
         self.weigher(WeighWith(weigh))
     }
 
-    /// When sweeps begin; default [`SweepEvery::default`].
+    /// When sweeps begin; default [`SweepEvery::default`](crate::SweepEvery::default).
     #[must_use]
     pub fn sweep_policy(mut self, policy: impl SweepPolicy) -> Self {
         self.policy = Box::new(policy);

@@ -48,6 +48,18 @@ enum Call {
     Rollback(Arc<ModelBefore>, Vec<SweepReply>),
 }
 
+/// What the training under way is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UnderWay {
+    /// A sweep, or a model from elsewhere.
+    Usual,
+    /// See [`Call::OtherFactors`].
+    OtherFactors,
+    Rollback,
+    /// Nobody wants what comes of it any more.
+    GivenUp,
+}
+
 /// The writer's ends of all channels.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -65,8 +77,7 @@ pub(super) struct Worker {
     /// Those who wait for the running sweep, and what was called for after it.
     waiting: Vec<SweepReply>,
     calls: VecDeque<Call>,
-    /// Whether what is under way brings a model back.
-    goes_back: bool,
+    under_way: UnderWay,
     /// Those who wait until what they imported counts for what is popular.
     imports: Vec<Sender<()>>,
     /// Calls for checkpoints that were not begun.
@@ -104,7 +115,7 @@ impl Worker {
             result_sender,
             waiting: Vec::new(),
             calls: VecDeque::new(),
-            goes_back: false,
+            under_way: UnderWay::Usual,
             imports: Vec::new(),
             checkpoint_calls: VecDeque::new(),
             checkpoint: None,
@@ -214,6 +225,7 @@ impl Worker {
                     // Whoever asked may have gone away; the settings are in force all the same.
                     let _ = done.send(self.writer.retune(*settings));
                     if self.writer.n_factors_to_come() != n_factors {
+                        self.give_up_other_factors();
                         self.ask_for_other_factors();
                     }
                 }
@@ -234,10 +246,12 @@ impl Worker {
                     self.publish();
                     match self.writer.check_adoption(&model) {
                         Ok(()) => {
-                            self.give_up_adoption();
+                            let is_asked = self.give_up_adoption();
                             self.calls.push_back(Call::Adopt(model, done));
-                            // Behind it, as it may be refused.
-                            self.ask_for_other_factors();
+                            if is_asked {
+                                // Behind it, as it may be refused.
+                                self.ask_for_other_factors();
+                            }
                         }
                         // Whoever called may have gone away; the same below.
                         Err(error) => drop(done.try_send(Err(error))),
@@ -267,6 +281,14 @@ impl Worker {
         }
     }
 
+    /// What is being trained for a number that is no longer asked for.
+    fn give_up_other_factors(&mut self) {
+        if self.under_way == UnderWay::OtherFactors {
+            self.writer.cancel_sweep();
+            self.under_way = UnderWay::GivenUp;
+        }
+    }
+
     /// One sweep for all who call, unless another model is called for in between.
     fn call_for_sweep(&mut self, mut replies: Vec<SweepReply>) {
         match self.calls.back_mut() {
@@ -291,16 +313,19 @@ impl Worker {
         self.calls.push_back(Call::Rollback(before, replies));
     }
 
-    /// A model that waits to be taken in makes way for a newer one: they are large, and each would be in use for a moment.
-    fn give_up_adoption(&mut self) {
+    /// A model that waits to be taken in makes way for a newer one: they are large, and each would be in use for a moment. Says
+    /// whether another number of factors was waited for, which is given up as well.
+    fn give_up_adoption(&mut self) -> bool {
+        let mut is_asked = false;
         for call in std::mem::take(&mut self.calls) {
             match call {
                 Call::Sweep(waiting) => self.call_for_sweep(waiting),
-                Call::OtherFactors => {}
+                Call::OtherFactors => is_asked = true,
                 Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
                 Call::Rollback(..) => self.calls.push_back(call),
             }
         }
+        is_asked
     }
 
     /// What comes next in the batch.
@@ -388,10 +413,18 @@ impl Worker {
                 let job = self.writer.begin_adoption(*model);
                 self.spawn_or_tell(job, vec![reply]);
             }
-            Some(Call::OtherFactors) if self.writer.wants_other_factors() => self.begin_sweep(),
+            Some(Call::OtherFactors) if self.writer.wants_other_factors() => {
+                self.under_way = UnderWay::OtherFactors;
+                self.begin_sweep();
+            }
             Some(Call::Rollback(before, replies)) => {
-                self.goes_back = true;
                 let job = self.writer.begin_rollback(&before);
+                if job.is_ok() {
+                    self.under_way = UnderWay::Rollback;
+                } else {
+                    // It has given up what was waited for.
+                    self.ask_for_other_factors();
+                }
                 self.spawn_or_tell(job, replies);
             }
             None if self.writer.wants_sweep() => self.begin_sweep(),
@@ -450,10 +483,18 @@ impl Worker {
     fn end_sweep(&mut self, result: Result<Candidate, TrainingError>) {
         // It may have been done before it was told to stop.
         let is_to_go_back = matches!(self.calls.front(), Some(Call::Rollback(..)));
-        let result = if is_to_go_back { Err(TrainingError::Superseded) } else { result };
+        let under_way = std::mem::replace(&mut self.under_way, UnderWay::Usual);
+        let is_given_up = is_to_go_back || under_way == UnderWay::GivenUp;
+        let result = if is_given_up { Err(TrainingError::Superseded) } else { result };
         let result = self.writer.end_sweep(result);
-        // The settings may have changed meanwhile. Whoever goes back wants the model there was.
-        if !std::mem::take(&mut self.goes_back) && result.is_ok() {
+        let may_ask = match under_way {
+            // The settings may have changed meanwhile. What has failed is left to the policy.
+            UnderWay::Usual | UnderWay::OtherFactors => result.is_ok(),
+            // Whoever goes back wants the model there was; it has given up what was waited for.
+            UnderWay::Rollback => result.is_err() && !is_to_go_back,
+            UnderWay::GivenUp => false,
+        };
+        if may_ask {
             self.ask_for_other_factors();
         }
         tell_all(self.waiting.drain(..), &result);

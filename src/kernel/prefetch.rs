@@ -9,7 +9,7 @@ use prefetch_index::prefetch_index;
 /// What memory moves at once.
 const CACHE_LINE_BYTES: usize = 64;
 
-/// Asks memory for the cache line on which `items[at]` starts, without waiting for it; does nothing if there is none.
+/// Asks memory for the cache line on which `items[at]` starts, without waiting for it. There need be none.
 #[inline(always)]
 pub(crate) fn prefetch_at<T>(items: &[T], at: usize) {
     prefetch_index(items, at);

@@ -181,8 +181,8 @@ pub struct QualityGate {
     pub t_limit: f64,
     /// The share of NDCG@100 that may be lost however certain the loss; default 0.02.
     pub tolerated_loss: f64,
-    /// Trials without which nothing is said about quality: 100, the default, to 2,000, as there are never more. Beyond that
-    /// quality is not judged at all.
+    /// Trials without which nothing is said about quality; default 100. There are 100 to 2,000 of them or none: with more than
+    /// that asked for, quality is not judged at all.
     pub min_trials: usize,
     /// How many times the root mean square norm of the items may be what it was; default 5. Before counts as 1 at
     /// least, as models grow out of nothing, or as 0.1 if there were few events since.

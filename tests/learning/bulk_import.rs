@@ -1,5 +1,8 @@
 //! A bulk import accounts for every event it was given, whatever is wrong with some of them.
 
+use std::time::Instant;
+
+use crate::common::PATIENCE;
 use segue::{Engine, Event, EventError, ItemId, NeverSweep, Source};
 
 /// More than two of the parts that an import travels in.
@@ -37,10 +40,11 @@ fn what_was_imported_is_popular_at_once() {
 
 #[test]
 fn what_was_given_is_learned_before_more_is_asked_for() {
-    let engine = engine();
+    let (engine, began) = (engine(), Instant::now());
     let events = (0..N_EVENTS).map(|n| {
         // An iterator that goes on once a part of it has been learned.
         while n >= 8_192 && engine.stats().applied < 4_096 {
+            assert!(began.elapsed() < PATIENCE, "nothing is learned before all is given");
             std::thread::yield_now();
         }
         Event::listen(n % 50, n)

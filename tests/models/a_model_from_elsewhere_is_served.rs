@@ -7,8 +7,9 @@ use crate::common::{PATIENCE, Random, now, random_events, small};
 use ndarray::Array2;
 use segue::import::{ForeignModel, ForeignSide};
 use segue::{
-    Durability, Engine, EngineBuilder, Event, Factors, FactorsError, Limits, ManualEngine, MemoryStorage,
-    NeverSweep, Outcome, PublishAlways, Refusal, Source, Storage, TrainingError, View,
+    AlsParams, Durability, Engine, EngineBuilder, Event, Factors, FactorsError, Limits, ManualEngine,
+    MemoryStorage, NeverSweep, Outcome, PublishAlways, Refusal, Saturation, Source, Storage, TrainingError,
+    View,
 };
 
 const N_FACTORS: usize = 8;
@@ -154,6 +155,72 @@ fn a_listen_changes_its_user_and_nobody_else() {
     engine.pump();
     let view = engine.reader().view();
     assert_eq!(view.user("somebody new").estimate([33_u64])[0], Some(heard(&view)[0]));
+}
+
+/// The vector of a listener by the objective's normal equations, `(a0·YᵀY + λ(Σc + a0·n)·I + Σ c y yᵀ) x = Σ c p y`, in `f64`.
+fn solved(items: &Factors, history: &[(usize, f64, f64)], als: &AlsParams) -> Vec<f64> {
+    let a0 = f64::from(als.unobserved_weight());
+    let row = |item: usize| items.get(item).expect("a row for each id").iter().map(|&value| f64::from(value));
+    let mut matrix = vec![vec![0.0; N_FACTORS + 1]; N_FACTORS];
+    let mut add = |item: usize, weight: f64, preference: f64| {
+        let row: Vec<f64> = row(item).collect();
+        for (line, &at) in matrix.iter_mut().zip(&row) {
+            line.iter_mut().zip(&row).for_each(|(element, value)| *element += weight * at * value);
+            line[N_FACTORS] += preference * at;
+        }
+    };
+    (0..items.n_rows()).for_each(|item| add(item, a0, 0.0));
+    history.iter().for_each(|&(item, preference, confidence)| add(item, confidence, confidence * preference));
+    let total: f64 = history.iter().map(|(.., confidence)| confidence).sum();
+    let n_items = f64::from(u32::try_from(items.n_rows()).expect("small"));
+    let regularization = f64::from(als.regularization()) * (total + a0 * n_items);
+    (0..N_FACTORS).for_each(|at| matrix[at][at] += regularization);
+    // Gauss and Jordan, without pivoting: the matrix is positive definite.
+    for at in 0..N_FACTORS {
+        let pivot: Vec<f64> = matrix[at].iter().map(|value| value / matrix[at][at]).collect();
+        for (line, elements) in matrix.iter_mut().enumerate() {
+            let times = elements[at];
+            if line == at {
+                elements.clone_from(&pivot);
+            } else {
+                elements.iter_mut().zip(&pivot).for_each(|(element, pivot)| *element -= times * pivot);
+            }
+        }
+    }
+    matrix.iter().map(|line| line[N_FACTORS]).collect()
+}
+
+#[test]
+fn who_does_something_is_solved_against_its_items() {
+    let model = model(9, 0..60, 0..150);
+    let als = AlsParams::builder().n_factors(N_FACTORS).regularization(0.02).unobserved_weight(0.1).build();
+    let als = als.expect("usable settings");
+    let mut engine = open(small().als(als.clone()).saturation(Saturation::None));
+    engine.adopt(model.clone()).expect("a sound model");
+    for user in ["5", "somebody new"] {
+        for event in [Event::listen(user, 33_u64), Event::like(user, 34_u64), Event::skip(user, 7_u64)] {
+            engine.apply(event).expect("well formed");
+        }
+        engine.pump();
+        let view = engine.reader().view();
+        let history: Vec<_> = view
+            .user(user)
+            .history()
+            .iter()
+            .map(|entry| {
+                let item = entry.item.as_u64().and_then(|item| usize::try_from(item).ok()).expect("a number");
+                (item, f64::from(entry.preference), f64::from(entry.confidence))
+            })
+            .collect();
+        assert_eq!(history.len(), 3);
+        let truth = solved(&model.items().factors, &history, &als);
+        for item in 0..150_usize {
+            let row = model.items().factors.get(item).expect("a row for each id");
+            let expected: f64 = row.iter().zip(&truth).map(|(&y, x)| f64::from(y) * x).sum();
+            let score = view.user(user).estimate([item as u64])[0].expect("known");
+            assert!((f64::from(score) - expected).abs() < TIE, "{user}, {item}: {score}, not {expected}");
+        }
+    }
 }
 
 #[test]

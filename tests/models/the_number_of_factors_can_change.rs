@@ -5,8 +5,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use segue::export::Export;
 use segue::plugin::Notice;
 use segue::{
-    AlsParams, Durability, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine, MemoryStorage,
-    SweepGate, TrainingError, View,
+    AlsParams, Durability, Engine, EngineBuilder, Event, GateFacts, GateRefusal, ItemId, ManualEngine,
+    MemoryStorage, SweepGate, TrainingError, View,
 };
 
 /// What a user is shown, with scores.
@@ -225,34 +225,49 @@ impl SweepGate for Turnstile {
     }
 }
 
+/// An engine that tells of what it publishes, and whose trainings stand before their gate while that model is in use.
+fn with_turnstile(before: u64) -> (Engine, Receiver<()>, Receiver<()>, Sender<()>) {
+    let ((arrived, has_arrived), (go, go_on)) = (bounded(1), bounded(1));
+    let (builder, published) = telling(small().sweep_gate(Turnstile { before, arrived, go_on }));
+    let engine = builder.open().expect("usable settings");
+    engine.import(random_events(1, 600, USERS, ITEMS)).expect("running");
+    (engine, published, has_arrived, go)
+}
+
+fn retune_running(engine: &Engine, n_factors: usize) {
+    let mut settings = engine.settings();
+    settings.n_factors = n_factors;
+    engine.retune(settings).expect("in range");
+}
+
 #[test]
-fn it_may_change_while_a_training_is_under_way() {
-    // The first training, and one that was begun for another number.
-    for before in [0, 1] {
-        let ((arrived, has_arrived), (go, go_on)) = (bounded(1), bounded(1));
-        let (builder, published) = telling(small().sweep_gate(Turnstile { before, arrived, go_on }));
-        let engine = builder.open().expect("usable settings");
-        engine.import(random_events(1, 600, USERS, ITEMS)).expect("running");
-        let first = engine.sweep_now().expect("running");
-        let retune = |n_factors| {
-            let mut settings = engine.settings();
-            settings.n_factors = n_factors;
-            engine.retune(settings).expect("in range");
-        };
-        if before == 1 {
-            first.wait().expect("there is enough to learn from");
-            published.recv().expect("the first");
-            retune(12);
-        }
-        has_arrived.recv().expect("it comes to the gate");
-        let wanted = if before == 1 { 8 } else { 12 };
-        retune(wanted);
-        go.send(()).expect("it waits");
-        published.recv().expect("what was under way");
-        assert_ne!(n_factors(&engine.reader().view()), Some(wanted));
-        published.recv().expect("what was asked for since");
-        assert_eq!(n_factors(&engine.reader().view()), Some(wanted));
-    }
+fn it_may_change_while_the_first_training_is_under_way() {
+    let (engine, published, has_arrived, go) = with_turnstile(0);
+    let first = engine.sweep_now().expect("running");
+    has_arrived.recv().expect("it comes to the gate");
+    retune_running(&engine, 12);
+    go.send(()).expect("it waits");
+    first.wait().expect("nobody gives it up");
+    published.recv().expect("what was under way");
+    published.recv().expect("what was asked for since");
+    assert_eq!(n_factors(&engine.reader().view()), Some(12));
+}
+
+#[test]
+fn what_is_trained_for_a_number_that_is_taken_back_is_given_up() {
+    let (engine, published, has_arrived, go) = with_turnstile(1);
+    engine.sweep_now().expect("running").wait().expect("there is enough to learn from");
+    published.recv().expect("the first");
+    retune_running(&engine, 12);
+    has_arrived.recv().expect("it comes to the gate");
+    retune_running(&engine, 8);
+    let second = engine.sweep_now().expect("running");
+    go.send(()).expect("it waits");
+    has_arrived.recv().expect("the next comes to the gate");
+    assert_eq!(n_factors(&engine.reader().view()), Some(8));
+    go.send(()).expect("it waits");
+    assert_eq!(second.wait().expect("there is enough to learn from").generation.get(), 2);
+    assert_eq!(n_factors(&engine.reader().view()), Some(8));
 }
 
 #[test]

@@ -181,6 +181,7 @@ impl<R: GatherRows> Observed<'_, R> {
     /// `Σ_j confidence_j (z_j·vector)²`.
     #[inline(always)]
     fn energy<S: Simd>(&mut self, simd: S, vector: &[f32]) -> f32 {
+        const { assert!(PART_ROWS == LANES, "a lane for each row of a part") };
         let mut sums = [0.0; PART_ROWS];
         for (block, pairs) in self.pairs.chunks(self.block_rows).enumerate() {
             for (part, pairs) in pairs.chunks(PART_ROWS).enumerate() {

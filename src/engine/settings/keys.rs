@@ -194,8 +194,8 @@ pub(super) const KEYS: &[Key] = &[
     of_gate!(tolerated_loss, 0.0, 1.0),
     Key {
         name: "gate.min_trials",
-        least: 100.0,
-        most: 2_000.0,
+        least: 2.0,
+        most: MANY,
         whole: true,
         get: |all| Some(float(all.gate?.min_trials)),
         set: |all, value| with_gate(all, |gate| gate.min_trials = count(value)),
