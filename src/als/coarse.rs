@@ -71,8 +71,7 @@ impl CoarseFactors {
 }
 
 impl GatherRows for CoarseRows<'_> {
-    #[expect(clippy::inline_always, reason = "code generic over `Simd` must be inlined into its dispatch")]
-    #[inline(always)]
+    #[inline]
     fn expect(&self, _n_rows: usize) {
         // The row before has asked for them, or `begin`.
     }

@@ -170,7 +170,9 @@ fn solved(items: &Factors, history: &[(usize, f64, f64)], als: &AlsParams) -> Ve
         }
     };
     (0..items.n_rows()).for_each(|item| add(item, a0, 0.0));
-    history.iter().for_each(|&(item, preference, confidence)| add(item, confidence, confidence * preference));
+    for &(item, preference, confidence) in history {
+        add(item, confidence, confidence * preference);
+    }
     let total: f64 = history.iter().map(|(.., confidence)| confidence).sum();
     let n_items = f64::from(u32::try_from(items.n_rows()).expect("small"));
     let regularization = f64::from(als.regularization()) * (total + a0 * n_items);
