@@ -85,8 +85,8 @@ impl SimdPath {
 
 /// Computes `$op`, generic over the `Simd` token `$simd`, with the instructions of a [`SimdPath`].
 ///
-/// As `fearless_simd::dispatch!`, without code for instructions that no path has: it would take a third of the time that the
-/// crate takes to compile.
+/// As `fearless_simd::dispatch!`, without code for instructions that no path has: it took the compiler longer than much of
+/// the rest.
 #[cfg(target_arch = "x86_64")]
 macro_rules! on_path {
     ($path:expr, $simd:ident => $op:expr) => {{
