@@ -30,8 +30,7 @@ impl Engine {
     /// Users and items it names and the engine does not know are added, whether the gate then lets it pass or not; those it
     /// does not know are folded in. To have an item of one's history forgotten counts as doing something. Its items' rows stay
     /// as they are until the next sweep. That trains on the histories alone, beginning with its items if they have
-    /// as many factors as the settings: to go on serving it,
-    /// sweep [never](crate::NeverSweep). Whoever was forgotten and is in it comes back.
+    /// as many factors as the settings: to go on serving it, sweep [never](crate::NeverSweep). Whoever was forgotten and is in it comes back.
     ///
     /// Waits only for room in the queue; wait for the publication by the handle, which also tells if the model does not fit
     /// in. One model waits for a sweep under way to end: a newer one takes its [place](TrainingError::Superseded).

@@ -7,6 +7,7 @@ mod adopt;
 mod apply;
 mod build_error;
 mod builder;
+mod calls;
 mod change;
 mod checkpoints;
 mod crew;

@@ -21,9 +21,9 @@ impl Engine {
     /// is known of them by now. It comes as a generation of its own, so calling it once more goes forth again.
     ///
     /// As of a model [from elsewhere](Self::adopt), its items' rows stay as they are until the next sweep, and items that
-    /// came later are due. That sweep begins with its items, if they are as long as the settings ask: to go on serving it, sweep no
-    /// more. If it has another number of factors
-    /// than the [settings](crate::LiveSettings::n_factors), an engine opened again trains a new one at once: set that back, too.
+    /// came later are due. That sweep begins with its items, if they are as long as the settings ask: to go on serving
+    /// it, sweep no more. If it has another number of factors than the [settings](crate::LiveSettings::n_factors), an engine opened
+    /// again trains a new one at once: set that back, too.
     ///
     /// One model before the latest is kept, in memory: a vector and its search index for each item, and the users' vectors of
     /// a model from elsewhere. It is let go when a user is forgotten, as it may have learned of them; and as a checkpoint does

@@ -9,15 +9,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use parking_lot::Mutex;
 
+use super::calls::{Call, Calls, SweepReply, tell_all};
 use super::handle::ShutdownReport;
 use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
-use super::rollback::ModelBefore;
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
-use crate::exchange::ForeignModel;
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
-use crate::training::{Candidate, Job, SweepReport, TrainingError};
+use crate::training::{Candidate, Job, TrainingError};
 
 /// Events learned and published together at most. Only a queue that has grown fills a batch, and everybody in it is solved
 /// once, however much they did.
@@ -32,21 +31,6 @@ const EVENTS_A_LOOK: usize = 64;
 const EVENTS_A_ROUND: usize = 16_384;
 /// How often an idle writer looks whether its policy wants a sweep.
 const IDLE_TICK: Duration = Duration::from_millis(250);
-
-/// Where the answer to a call for a sweep goes.
-pub(super) type SweepReply = Sender<Result<SweepReport, TrainingError>>;
-
-/// A call for another model.
-#[derive(Debug)]
-enum Call {
-    /// One sweep for all who have called since the last.
-    Sweep(Vec<SweepReply>),
-    /// One that nobody has called for: the settings ask for another number of factors.
-    OtherFactors,
-    Adopt(Box<ForeignModel>, SweepReply),
-    /// To the model before the one in use when it was called for, whatever is published until it is its turn.
-    Rollback(Arc<ModelBefore>, Vec<SweepReply>),
-}
 
 /// What the training under way is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +60,7 @@ pub(super) struct Worker {
     result_sender: Sender<Result<Candidate, TrainingError>>,
     /// Those who wait for the running sweep, and what was called for after it.
     waiting: Vec<SweepReply>,
-    calls: VecDeque<Call>,
+    calls: Calls,
     under_way: UnderWay,
     /// Those who wait until what they imported counts for what is popular.
     imports: Vec<Sender<()>>,
@@ -114,7 +98,7 @@ impl Worker {
             results,
             result_sender,
             waiting: Vec::new(),
-            calls: VecDeque::new(),
+            calls: Calls::default(),
             under_way: UnderWay::Usual,
             imports: Vec::new(),
             checkpoint_calls: VecDeque::new(),
@@ -245,14 +229,7 @@ impl Worker {
                 Queued::Adopt { model, done } => {
                     self.publish();
                     match self.writer.check_adoption(&model) {
-                        Ok(()) => {
-                            let is_asked = self.give_up_adoption();
-                            self.calls.push_back(Call::Adopt(model, done));
-                            if is_asked {
-                                // Behind it, as it may be refused.
-                                self.ask_for_other_factors();
-                            }
-                        }
+                        Ok(()) => self.calls.adopt(model, done),
                         // Whoever called may have gone away; the same below.
                         Err(error) => drop(done.try_send(Err(error))),
                     }
@@ -260,13 +237,16 @@ impl Worker {
                 Queued::Rollback { done } => {
                     self.publish();
                     match self.writer.model_to_go_back_to() {
-                        Ok(before) => self.call_for_rollback(before, done),
+                        Ok(before) => {
+                            self.writer.cancel_sweep();
+                            self.calls.rollback(before, done);
+                        }
                         Err(error) => drop(done.try_send(Err(error))),
                     }
                 }
                 Queued::Sweep { done } => {
                     self.publish();
-                    self.call_for_sweep(vec![done]);
+                    self.calls.sweep(vec![done]);
                 }
             }
         }
@@ -275,9 +255,8 @@ impl Worker {
 
     /// A model of another length is trained at once, whatever the policy; the one in use is served meanwhile.
     fn ask_for_other_factors(&mut self) {
-        let is_called_for = |call: &Call| matches!(call, Call::Sweep(_) | Call::OtherFactors);
-        if self.writer.wants_other_factors() && !self.calls.iter().any(is_called_for) {
-            self.calls.push_back(Call::OtherFactors);
+        if self.writer.wants_other_factors() {
+            self.calls.other_factors();
         }
     }
 
@@ -287,45 +266,6 @@ impl Worker {
             self.writer.cancel_sweep();
             self.under_way = UnderWay::GivenUp;
         }
-    }
-
-    /// One sweep for all who call, unless another model is called for in between.
-    fn call_for_sweep(&mut self, mut replies: Vec<SweepReply>) {
-        match self.calls.back_mut() {
-            Some(Call::Sweep(waiting)) => waiting.append(&mut replies),
-            Some(call @ Call::OtherFactors) => *call = Call::Sweep(replies),
-            Some(Call::Adopt(..) | Call::Rollback(..)) | None => self.calls.push_back(Call::Sweep(replies)),
-        }
-    }
-
-    /// Whoever goes back wants it now, and nothing that was called for before.
-    fn call_for_rollback(&mut self, before: Arc<ModelBefore>, reply: SweepReply) {
-        self.writer.cancel_sweep();
-        let mut replies = vec![reply];
-        for call in std::mem::take(&mut self.calls) {
-            match call {
-                Call::Sweep(waiting) => tell_all(waiting, &Err(TrainingError::Superseded)),
-                Call::OtherFactors => {}
-                Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
-                Call::Rollback(_, earlier) => replies.extend(earlier),
-            }
-        }
-        self.calls.push_back(Call::Rollback(before, replies));
-    }
-
-    /// A model that waits to be taken in makes way for a newer one: they are large, and each would be in use for a moment. Says
-    /// whether another number of factors was waited for, which is given up as well.
-    fn give_up_adoption(&mut self) -> bool {
-        let mut is_asked = false;
-        for call in std::mem::take(&mut self.calls) {
-            match call {
-                Call::Sweep(waiting) => self.call_for_sweep(waiting),
-                Call::OtherFactors => is_asked = true,
-                Call::Adopt(_, reply) => tell_all([reply], &Err(TrainingError::Superseded)),
-                Call::Rollback(..) => self.calls.push_back(call),
-            }
-        }
-        is_asked
     }
 
     /// What comes next in the batch.
@@ -390,12 +330,7 @@ impl Worker {
                 // Whoever called may have gone away.
                 let _ = call.done.try_send(Err(failure.clone().into()));
             }
-            let waiting = self.calls.drain(..).flat_map(|call| match call {
-                Call::Sweep(waiting) | Call::Rollback(_, waiting) => waiting,
-                Call::Adopt(_, reply) => vec![reply],
-                Call::OtherFactors => Vec::new(),
-            });
-            tell_all(waiting, &Err(TrainingError::ReadOnly(failure.clone())));
+            self.calls.refuse_all(&TrainingError::ReadOnly(failure.clone()));
         }
         // Before a sweep: it waits for the end of one that is under way, and there may always be another.
         if self.writer.may_checkpoint()
@@ -403,7 +338,7 @@ impl Worker {
         {
             self.begin_checkpoint();
         }
-        let call = if self.writer.may_sweep() { self.calls.pop_front() } else { None };
+        let call = if self.writer.may_sweep() { self.calls.take_next() } else { None };
         match call {
             Some(Call::Sweep(waiting)) => {
                 self.waiting = waiting;
@@ -482,7 +417,7 @@ impl Worker {
 
     fn end_sweep(&mut self, result: Result<Candidate, TrainingError>) {
         // It may have been done before it was told to stop.
-        let is_to_go_back = matches!(self.calls.front(), Some(Call::Rollback(..)));
+        let is_to_go_back = self.calls.has_rollback();
         let under_way = std::mem::replace(&mut self.under_way, UnderWay::Usual);
         let is_given_up = is_to_go_back || under_way == UnderWay::GivenUp;
         let result = if is_given_up { Err(TrainingError::Superseded) } else { result };
@@ -594,12 +529,5 @@ impl Worker {
             durable,
             sources_left: 0,
         }
-    }
-}
-
-/// Whoever waits may have gone away.
-fn tell_all(replies: impl IntoIterator<Item = SweepReply>, result: &Result<SweepReport, TrainingError>) {
-    for reply in replies {
-        let _ = reply.try_send(result.clone());
     }
 }
