@@ -81,7 +81,7 @@ fn pump() -> Result<(), Failure> {
         latencies.push(before.elapsed());
     }
     let stats = engine.stats();
-    print_latencies("pump: one event by hand", "at most 15 µs", latencies);
+    print_latencies("pump: one event by hand", "at most 8 µs", latencies);
     println!("  {} item batches with {} solves are in it\n", stats.item_batches, stats.item_folds);
     Ok(())
 }
@@ -106,7 +106,7 @@ fn thread() -> Result<(), Failure> {
         reader.view_after(&receipt, Duration::from_secs(1))?;
         latencies.push(before.elapsed());
     }
-    print_latencies("thread: send, wait, see it", "at most 100 µs", latencies);
+    print_latencies("thread: send, wait, see it", "at most 60 µs", latencies);
     let alone = engine.stats().event_to_visible;
     println!("  of these, from `send` to visible: p50 {:.1?}, p99 {:.1?}\n", alone.p50, alone.p99);
     Ok(())

@@ -65,6 +65,9 @@ impl Scribe {
         // Each step needs what the step before has asked for.
         written.users.iter().for_each(|&user| self.shared.ask_for_slot(user));
         written.users.iter().for_each(|&user| self.shared.ask_for_state(user));
+        for &first in written.users.iter().take(AHEAD) {
+            self.shared.look(first, UserState::prefetch);
+        }
         let mut learned = Vec::with_capacity(drafts.len());
         for (place, draft) in drafts.into_iter().enumerate() {
             if let Some(&later) = written.users.get(place + AHEAD) {

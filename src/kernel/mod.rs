@@ -9,6 +9,7 @@ mod combine;
 mod dot;
 mod eliminate;
 mod gram;
+mod log;
 mod numbers;
 mod path;
 mod prefetch;
@@ -24,6 +25,7 @@ pub(crate) use combine::add_combination;
 pub(crate) use dot::{dot, dot_in, load, score_rows, score_rows_in, store, sum_of_lanes};
 pub(crate) use eliminate::{PANEL, solve_system, system_stride};
 pub(crate) use gram::add_gram;
+pub(crate) use log::log1p;
 pub(crate) use numbers::{count_as_f64, rounded};
 pub use path::SimdPath;
 #[cfg(target_arch = "x86_64")]

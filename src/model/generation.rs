@@ -158,7 +158,7 @@ impl UserSide {
         let cells = &history.cells()[..known(history.cells(), items.n_items())];
         let factor = self.weighing.common_factor(history.landmark(), as_of);
         scratch.pairs.clear();
-        scratch.pairs.extend(cells.iter().map(|cell| self.weighing.pair(cell, factor)));
+        self.weighing.add_pairs(cells, factor, &mut scratch.pairs);
         let next = next.map_or(&[][..], |next| &next.cells()[..known(next.cells(), items.n_items())]);
         self.solve(&CellRows { cells, next, items }, scratch, items.stride(), vector);
     }

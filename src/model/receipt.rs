@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::limits::Refusal;
 use crate::guard::fenced;
-use crate::publish::{Ticket, Waited, Watermark};
+use crate::publish::{Ticket, Waited, Watermark, look_a_while};
 use crate::types::EventSeq;
 
 /// What became of an event.
@@ -96,12 +96,13 @@ impl Receipt {
         self.decision().map(|decision| decision.outcome)
     }
 
-    /// Sleeps until the outcome is decided, at most `timeout`. Blocks the calling thread.
+    /// Waits until the outcome is decided, at most `timeout`. Blocks the calling thread, which looks again and again for a
+    /// tenth of a millisecond, giving its core away in between, and then sleeps.
     pub fn wait(&self, timeout: Duration) -> Option<Outcome> {
         self.wait_until(Instant::now().checked_add(timeout)).map(|decision| decision.outcome)
     }
 
-    /// Sleeps until the outcome is decided and survives a power cut, at most `timeout`. Blocks the calling
+    /// Waits until the outcome is decided and survives a power cut, at most `timeout`. Blocks the calling
     /// thread.
     ///
     /// A refused event, and one that the engine stopped before, has nothing to survive: those outcomes come
@@ -138,6 +139,10 @@ impl Receipt {
 
     /// `None` as a deadline is beyond the end of time.
     fn wait_until(&self, deadline: Option<Instant>) -> Option<Decision> {
+        let soon = look_a_while(deadline, || self.decision());
+        if soon.is_some() {
+            return soon;
+        }
         let mut state = self.0.state.lock();
         while state.decision.is_none() {
             match deadline {

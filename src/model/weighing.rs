@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::history::Cell;
 use crate::als::Pair;
+use crate::kernel::log1p;
 use crate::types::Timestamp;
 
 /// The most confidence of a pair: sums of such over a history are still far from the end of `f32`.
@@ -77,13 +78,16 @@ impl Weighing {
 
     /// The pair of one cell; `factor` comes from [`common_factor`](Self::common_factor).
     pub(crate) fn pair(self, cell: &Cell, factor: f32) -> Pair {
-        let factor = bounded(factor, cell);
-        let confidence = cell.confidence() * factor;
-        if confidence == 0.0 {
-            // Decayed to nothing; the other sum may not quite be.
-            return Pair::default();
+        self.saturate(decayed(cell, factor))
+    }
+
+    /// Adds the [pair](Self::pair) of each cell to `pairs`: several at a time, so rather than one after the other.
+    pub(crate) fn add_pairs(self, cells: &[Cell], factor: f32, pairs: &mut Vec<Pair>) {
+        let first = pairs.len();
+        pairs.extend(cells.iter().map(|cell| decayed(cell, factor)));
+        for pair in &mut pairs[first..] {
+            *pair = self.saturate(*pair);
         }
-        self.saturate(Pair::from_sums(confidence, cell.weighted_preference() * factor))
     }
 
     /// The confidence of one cell before saturation.
@@ -95,13 +99,23 @@ impl Weighing {
     pub(crate) fn saturate(self, pair: Pair) -> Pair {
         match self.saturation {
             Saturation::None => pair,
-            Saturation::Log if pair.confidence() > 0.0 => {
-                let saturated = libm::log1pf(pair.confidence());
-                Pair::from_sums(saturated, pair.weighted_preference() * (saturated / pair.confidence()))
+            Saturation::Log => {
+                let confidence = pair.confidence();
+                let saturated = log1p(confidence);
+                let share = if confidence > 0.0 { saturated / confidence } else { 0.0 };
+                Pair::from_sums(saturated, pair.weighted_preference() * share)
             }
-            Saturation::Log => Pair::default(),
         }
     }
+}
+
+/// What a cell holds as of the moment that `factor` brings it to, not saturated.
+fn decayed(cell: &Cell, factor: f32) -> Pair {
+    let factor = bounded(factor, cell);
+    let confidence = cell.confidence() * factor;
+    // Decayed to nothing; the other sum may not quite be.
+    let weighted_preference = if confidence == 0.0 { 0.0 } else { cell.weighted_preference() * factor };
+    Pair::from_sums(confidence, weighted_preference)
 }
 
 /// Events long after the moment decay is reckoned at weigh more the later they are, until the next sweep.
@@ -119,4 +133,70 @@ fn ms_between(from: Timestamp, to: Timestamp) -> f64 {
 #[expect(clippy::cast_possible_truncation, reason = "the clamp keeps it in the range of f32")]
 fn exp2(exponent: f64) -> f32 {
     libm::exp2(exponent.clamp(-200.0, 60.0)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::CellParts;
+    use super::*;
+    use crate::kernel::SplitMix64;
+    use crate::types::{DayPart, ItemIdx};
+
+    fn weighing(saturation: Saturation) -> Weighing {
+        Weighing { decay: Decay::new(None), saturation }
+    }
+
+    fn cells(n: u32) -> Vec<Cell> {
+        let mut random = SplitMix64::new(7);
+        let cell = |item| {
+            let mut sum = |exponents: f64| exp2(exponents * (2.0 * random.uniform() - 1.0));
+            let confidence = if item % 9 == 0 { 0.0 } else { sum(70.0) };
+            let preference = if confidence == 0.0 { 0.0 } else { confidence * (sum(0.9) - 1.0) };
+            Cell::from_parts(CellParts {
+                item: ItemIdx::new(item),
+                events: 1,
+                weighted_preference: preference,
+                confidence,
+                last_seen: Timestamp::default(),
+                day_parts: [0; DayPart::COUNT],
+            })
+            .expect("a sound cell")
+        };
+        (0..n).map(cell).collect()
+    }
+
+    #[test]
+    fn many_cells_at_a_time_give_the_bytes_that_each_gives_by_itself() {
+        for (saturation, factor) in [(Saturation::None, 0.3), (Saturation::Log, 1.0), (Saturation::Log, 1e12)]
+        {
+            let (weighing, cells) = (weighing(saturation), cells(1_003));
+            let mut together = vec![Pair::default()];
+            weighing.add_pairs(&cells, factor, &mut together);
+            assert_eq!(together.len(), 1 + cells.len());
+            for (cell, pair) in cells.iter().zip(&together[1..]) {
+                let alone = weighing.pair(cell, factor);
+                assert_eq!(
+                    (alone.confidence().to_bits(), alone.weighted_preference().to_bits()),
+                    (pair.confidence().to_bits(), pair.weighted_preference().to_bits()),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_saturated_pair_has_the_logarithm_for_a_confidence_and_keeps_its_preference() {
+        for cell in cells(1_000) {
+            let pair = weighing(Saturation::Log).pair(&cell, 1.0);
+            let expected = f64::from(cell.confidence()).ln_1p();
+            assert!((f64::from(pair.confidence()) - expected).abs() <= 4e-7 * expected, "{cell:?}");
+            if cell.confidence() > 0.0 {
+                let preference = |sum: f32, confidence: f32| f64::from(sum) / f64::from(confidence);
+                let had = preference(cell.weighted_preference(), cell.confidence());
+                let has = preference(pair.weighted_preference(), pair.confidence());
+                assert!((had - has).abs() <= 4e-7 * had.abs(), "{had}, {has}");
+            } else {
+                assert_eq!(pair, Pair::default());
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod freeze;
 mod interner;
+mod patience;
 mod published;
 mod read_rule;
 mod sync;
@@ -13,6 +14,7 @@ mod watermark;
 
 pub(crate) use freeze::{Freeze, Sequenced};
 pub(crate) use interner::Interner;
+pub(crate) use patience::look_a_while;
 pub(crate) use published::{Published, Slot};
 pub(crate) use read_rule::{VectorSource, vector_source};
 pub(crate) use table::GrowOnlyTable;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::patience::look_a_while;
 use super::sync::{Condvar, Mutex, wait_until};
 use crate::guard::fenced;
 use crate::types::EventSeq;
@@ -83,8 +84,11 @@ impl Watermark {
         self.state.lock().at
     }
 
-    /// Sleeps until it is true of event `seq`, until `deadline`, or until it is closed.
+    /// Waits until it is true of event `seq`, until `deadline`, or until it is closed: sleeps if that is not soon.
     pub(crate) fn wait_for(&self, seq: EventSeq, deadline: Instant) -> Waited {
+        if let Some(waited) = look_a_while(Some(deadline), || self.state.lock().waited_for(seq)) {
+            return waited;
+        }
         let mut state = self.state.lock();
         loop {
             if let Some(waited) = state.waited_for(seq) {

@@ -60,7 +60,7 @@ impl Reader {
         View::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.path, Arc::clone(&self.policies))
     }
 
-    /// The model after an event: sleeps until the event that `receipt` belongs to is visible, at most
+    /// The model after an event: waits until the event that `receipt` belongs to is visible, at most
     /// `timeout`, then takes a view. For a duplicate, that is the event it duplicates.
     ///
     /// # Errors

@@ -26,10 +26,9 @@ pub(crate) fn freeze_input(
         let user = UserIdx::new(row);
         if let Some(state) = freeze.read(row, shared.slot(user)) {
             let factor = weighing.common_factor(state.history.landmark(), as_of);
-            for cell in state.history.cells() {
-                items.push(cell.item().get());
-                pairs.push(weighing.pair(cell, factor));
-            }
+            let cells = state.history.cells();
+            items.extend(cells.iter().map(|cell| cell.item().get()));
+            weighing.add_pairs(cells, factor, &mut pairs);
             discoveries.extend(latest_discovery(user, &state.history, since));
         }
         row_ends.push(pairs.len());

@@ -52,7 +52,7 @@ pub(crate) fn solve_row<R: Rows>(
             None => out.fill(0.0),
         }
         let limits = StepLimits::exact(costs.steps_of_direct());
-        let report = on_path!(path, simd => solve_conjugate(simd, problem, limits, scratch, out));
+        let report = on_path!(path, simd => improve_in(simd, problem, limits, scratch, out));
         if report.converged {
             return report;
         }
