@@ -158,6 +158,15 @@ impl TrainingInput {
         self.by_user.nnz()
     }
 
+    /// Memory held, in bytes.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let of = |matrix: &CsMatI<Pair, u32, usize>| {
+            let n_ends = matrix.outer_dims() + 1;
+            matrix.nnz() * (size_of::<Pair>() + size_of::<u32>()) + n_ends * size_of::<usize>()
+        };
+        of(&self.by_user) + of(&self.by_item)
+    }
+
     /// The pairs as a CSR matrix of shape (`n_users`, `n_items`).
     pub fn by_user(&self) -> CsMatViewI<'_, Pair, u32, usize> {
         self.by_user.view()

@@ -117,7 +117,7 @@ impl Writer {
         self.commit().map_err(TrainingError::ReadOnly)?;
         let foreign = self.perform_foreign_rows(model);
         let job = self.perform_freeze(as_of, now, 0, Some(foreign));
-        self.meters.sweep_began(Arc::clone(&job.done), 0);
+        self.meters.sweep_began(Arc::clone(&job.progress), 0);
         Ok(job)
     }
 

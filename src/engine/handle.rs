@@ -507,7 +507,7 @@ impl Engine {
         self.meters.stats_with(&self.shared, self.sender.queue_state())
     }
 
-    #[cfg(any(feature = "metrics", test))]
+    #[cfg(test)]
     pub(super) fn meters(&self) -> &Arc<Meters> {
         &self.meters
     }

@@ -41,16 +41,16 @@ pub enum ListFileError {
     },
 }
 
-/// What a list file is about to change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a list file is about to change, each in order of id.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ListChange {
-    /// Lines that are new: ids of a list, items of a catalogue.
-    pub added: usize,
-    /// Lines that are gone.
-    pub removed: usize,
+    /// What is new: ids of a list, items of a catalogue.
+    pub added: Vec<ItemId>,
+    /// What is gone.
+    pub removed: Vec<ItemId>,
     /// Items of a catalogue of which it says something else.
-    pub changed: usize,
+    pub changed: Vec<ItemId>,
 }
 
 /// A file, and what it fills.
@@ -147,7 +147,7 @@ impl ListFile {
             Ok(Some(filling)) => {
                 let change = filling.change();
                 if change != ListChange::default() {
-                    herald.tell(&Notice::ListRead { file, change });
+                    herald.tell(&Notice::ListRead { file, change: &change });
                     filling.put();
                     herald.taken();
                 }
@@ -176,14 +176,22 @@ impl Target {
 impl Filling<'_> {
     fn change(&self) -> ListChange {
         match self {
-            Self::List(list, ids) => change_of(&list.load(), ids),
+            Self::List(list, ids) => {
+                let now = list.load();
+                ListChange {
+                    added: in_order(ids.difference(&now)),
+                    removed: in_order(now.difference(ids)),
+                    changed: Vec::new(),
+                }
+            }
             Self::Catalogue(flags, next) => {
                 let now = flags.catalogue();
-                let known = || next.iter().filter_map(|(id, entry)| Some((entry, now.get(id)?)));
+                let is_other =
+                    |&(id, entry): &(&ItemId, _)| now.get(id).is_some_and(|before| before != entry);
                 ListChange {
-                    added: next.len() - known().count(),
-                    removed: now.len() - known().count(),
-                    changed: known().filter(|(entry, before)| entry != before).count(),
+                    added: in_order(next.iter().map(|(id, _)| id).filter(|id| now.get(id).is_none())),
+                    removed: in_order(now.iter().map(|(id, _)| id).filter(|id| next.get(id).is_none())),
+                    changed: in_order(next.iter().filter(is_other).map(|(id, _)| id)),
                 }
             }
         }
@@ -242,9 +250,10 @@ fn wrong(line: usize, what: impl ToString) -> ListFileError {
     ListFileError::Line { line, what: what.to_string() }
 }
 
-fn change_of(now: &HashSet<ItemId>, next: &HashSet<ItemId>) -> ListChange {
-    let n_known = next.intersection(now).count();
-    ListChange { added: next.len() - n_known, removed: now.len() - n_known, changed: 0 }
+fn in_order<'a>(ids: impl Iterator<Item = &'a ItemId>) -> Vec<ItemId> {
+    let mut ids: Vec<ItemId> = ids.cloned().collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// A name, and tags behind it.

@@ -60,8 +60,8 @@ pub enum Notice<'a> {
     ListRead {
         /// The file.
         file: &'a Path,
-        /// How much is going to change.
-        change: ListChange,
+        /// What is going to change.
+        change: &'a ListChange,
     },
     /// A list file was refused; nothing has changed.
     #[cfg(feature = "reload")]

@@ -1,12 +1,15 @@
 //! What a host plugs in: the builder's methods for each seam.
 
+use std::any::type_name;
 use std::sync::Arc;
 
 use super::builder::EngineBuilder;
 use super::observer::{Notice, ObserveWith, Observer, WatchedObserver};
 use crate::ingest::{EventFacts, EventSource, WeighWith, Weigher};
 use crate::model::WatchedClock;
-use crate::query::{ArrangeWith, Candidate, Filter, FilterWith, Request, RescoreWith, Rescorer, SlatePolicy};
+use crate::query::{
+    ArrangeWith, Candidate, Filter, FilterWith, Named, Request, RescoreWith, Rescorer, SlatePolicy,
+};
 use crate::training::{
     GateFacts, GateRefusal, JudgeWith, SweepContext, SweepDecision, SweepGate, SweepPolicy, SweepWith,
     WatchedGate,
@@ -101,8 +104,12 @@ impl EngineBuilder {
 
     /// What lists may hold: a [`Filter`] for every request. Several all have to let an item pass. Default none.
     #[must_use]
-    pub fn filter(mut self, filter: impl Filter) -> Self {
-        self.queries.filters.push(Box::new(filter));
+    pub fn filter<F: Filter>(self, filter: F) -> Self {
+        self.named_filter(type_name::<F>(), filter)
+    }
+
+    fn named_filter(mut self, name: &'static str, filter: impl Filter) -> Self {
+        self.queries.filters.push(Named { name, plug_in: Box::new(filter) });
         self
     }
 
@@ -120,27 +127,31 @@ impl EngineBuilder {
     /// # Ok::<(), segue::BuildError>(())
     /// ```
     #[must_use]
-    pub fn filter_with(
-        self,
-        keep: impl Fn(&Request<'_>, &Candidate) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.filter(FilterWith(keep))
+    pub fn filter_with<F>(self, keep: F) -> Self
+    where
+        F: Fn(&Request<'_>, &Candidate) -> bool + Send + Sync + 'static,
+    {
+        self.named_filter(type_name::<F>(), FilterWith(keep))
     }
 
     /// In which order lists are: a [`Rescorer`] for every request, after those given before. Default none.
     #[must_use]
-    pub fn rescorer(mut self, rescorer: impl Rescorer) -> Self {
-        self.queries.rescorers.push(Box::new(rescorer));
+    pub fn rescorer<R: Rescorer>(self, rescorer: R) -> Self {
+        self.named_rescorer(type_name::<R>(), rescorer)
+    }
+
+    fn named_rescorer(mut self, name: &'static str, rescorer: impl Rescorer) -> Self {
+        self.queries.rescorers.push(Named { name, plug_in: Box::new(rescorer) });
         self
     }
 
     /// As [`rescorer`](Self::rescorer), from a closure that gives one item its new score.
     #[must_use]
-    pub fn rescore_with(
-        self,
-        score: impl Fn(&Request<'_>, &Candidate) -> f32 + Send + Sync + 'static,
-    ) -> Self {
-        self.rescorer(RescoreWith(score))
+    pub fn rescore_with<F>(self, score: F) -> Self
+    where
+        F: Fn(&Request<'_>, &Candidate) -> f32 + Send + Sync + 'static,
+    {
+        self.named_rescorer(type_name::<F>(), RescoreWith(score))
     }
 
     /// Items that rescorers and the slate policy choose from, at least as many as are asked for; default four times as many,
@@ -154,8 +165,12 @@ impl EngineBuilder {
     /// How lists are put together: a [`SlatePolicy`] for every request, after those given before. Default none: the best as
     /// they are, as by [`TopRanked`](crate::plugin::TopRanked).
     #[must_use]
-    pub fn slate(mut self, slate: impl SlatePolicy) -> Self {
-        self.queries.push_slate(Box::new(slate));
+    pub fn slate<S: SlatePolicy>(self, slate: S) -> Self {
+        self.named_slate(type_name::<S>(), slate)
+    }
+
+    fn named_slate(mut self, name: &'static str, slate: impl SlatePolicy) -> Self {
+        self.queries.push_slate(Named { name, plug_in: Box::new(slate) });
         self
     }
 
@@ -171,11 +186,11 @@ impl EngineBuilder {
     /// # Ok::<(), segue::BuildError>(())
     /// ```
     #[must_use]
-    pub fn slate_with(
-        self,
-        arrange: impl Fn(&Request<'_>, &[Candidate]) -> Vec<usize> + Send + Sync + 'static,
-    ) -> Self {
-        self.slate(ArrangeWith(arrange))
+    pub fn slate_with<F>(self, arrange: F) -> Self
+    where
+        F: Fn(&Request<'_>, &[Candidate]) -> Vec<usize> + Send + Sync + 'static,
+    {
+        self.named_slate(type_name::<F>(), ArrangeWith(arrange))
     }
 
     /// Where events are pulled from, beside those that are sent; on a thread of its own, which ends with the engine. Default

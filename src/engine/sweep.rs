@@ -54,7 +54,7 @@ impl Writer {
         let n_sweeps = if is_warm { self.settings.warm_sweeps } else { self.settings.first_sweeps };
         self.log(|| Record::Freeze { as_of, at: now, n_sweeps: u32::try_from(n_sweeps).unwrap_or(u32::MAX) });
         let job = self.perform_freeze(as_of, now, n_sweeps, None);
-        self.meters.sweep_began(Arc::clone(&job.done), n_sweeps);
+        self.meters.sweep_began(Arc::clone(&job.progress), n_sweeps);
         self.meters.stages.freeze.record(began.elapsed());
         job
     }
@@ -96,7 +96,7 @@ impl Writer {
             gate: Some(Arc::clone(&self.gate)),
             confidences: self.by_item.confidences(),
             cancel,
-            done: Arc::default(),
+            progress: Arc::default(),
             began: Instant::now(),
         }
     }

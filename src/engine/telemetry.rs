@@ -7,13 +7,28 @@ use ::metrics::{counter, describe_counter, describe_gauge, gauge};
 
 use super::handle::Engine;
 use super::manual::ManualEngine;
-use super::meters::{Degradation, Health, Meters, Stats};
-use crate::guard::{LatencyHistogram, PluginStats};
+use super::meters::{Degradation, Health, Stats};
+use crate::guard::{LatencySummary, PluginStats};
 use crate::model::Refusal;
 
-/// Edges of the buckets of a histogram, as powers of two of nanoseconds: from a microsecond to five minutes, each four times
-/// the one before. Counts at powers of two are exact.
-const POWERS: [u32; 15] = [10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38];
+/// The edges of buckets that are told, in nanoseconds: from a microsecond to five minutes, each four times the one before.
+const EDGES: [u64; 15] = [
+    1 << 10,
+    1 << 12,
+    1 << 14,
+    1 << 16,
+    1 << 18,
+    1 << 20,
+    1 << 22,
+    1 << 24,
+    1 << 26,
+    1 << 28,
+    1 << 30,
+    1 << 32,
+    1 << 34,
+    1 << 36,
+    1 << 38,
+];
 
 impl Engine {
     /// Records what [`stats`](Self::stats) and [`health`](Self::health) say with the recorder of the `metrics` facade, under
@@ -34,25 +49,25 @@ impl Engine {
     /// # Ok::<(), segue::BuildError>(())
     /// ```
     pub fn record_metrics(&self) {
-        record(&self.health(), &self.stats(), self.meters());
+        record(&self.health(), &self.stats());
     }
 }
 
 impl ManualEngine {
     /// As [`Engine::record_metrics`].
     pub fn record_metrics(&self) {
-        record(&self.health(), &self.stats(), &self.writer.meters);
+        record(&self.health(), &self.stats());
     }
 }
 
-fn record(health: &Health, stats: &Stats, meters: &Meters) {
+fn record(health: &Health, stats: &Stats) {
     record_state(health, stats);
     record_reloads(stats);
     record_events(stats);
     record_model(stats);
     record_plugins(stats);
     record_sources(stats);
-    record_stages(meters);
+    record_stages(stats);
 }
 
 fn record_state(health: &Health, stats: &Stats) {
@@ -194,24 +209,26 @@ fn incidents(plugin: &PluginStats) -> [(&'static str, u64); 4] {
 
 /// The facade takes samples of a histogram, not histograms. So each is told as what Prometheus makes of one, in gauges, as
 /// exporters may rename counters.
-fn record_stages(meters: &Meters) {
+fn record_stages(stats: &Stats) {
     describe_gauge!("segue_stage_duration_seconds_bucket", "How often a stage took at most `le` seconds");
     describe_gauge!("segue_stage_duration_seconds_count", "How often a stage was timed");
     describe_gauge!("segue_stage_duration_seconds_sum", "Time that a stage took");
-    for (stage, histogram) in meters.histograms() {
-        record_stage(stage, histogram);
+    for (stage, took) in stats.stages.iter() {
+        record_stage(stage, &took);
     }
 }
 
-fn record_stage(stage: &'static str, histogram: &LatencyHistogram) {
-    let (below, count) = histogram.cumulative(&POWERS);
-    let edges = POWERS.iter().map(|power| Duration::from_nanos(1 << power).as_secs_f64().to_string());
-    for (edge, n) in edges.zip(below).chain([("+Inf".to_owned(), count)]) {
-        gauge!("segue_stage_duration_seconds_bucket", "stage" => stage, "le" => edge).set(as_f64(n));
+fn record_stage(stage: &'static str, took: &LatencySummary) {
+    let mut below = 0;
+    for (edge, n) in took.buckets() {
+        below += n;
+        let le = if edge == Duration::MAX { "+Inf".to_owned() } else { edge.as_secs_f64().to_string() };
+        if edge == Duration::MAX || EDGES.iter().any(|&nanos| edge == Duration::from_nanos(nanos)) {
+            gauge!("segue_stage_duration_seconds_bucket", "stage" => stage, "le" => le).set(as_f64(below));
+        }
     }
-    gauge!("segue_stage_duration_seconds_count", "stage" => stage).set(as_f64(count));
-    let total = histogram.summary().total;
-    gauge!("segue_stage_duration_seconds_sum", "stage" => stage).set(total.as_secs_f64());
+    gauge!("segue_stage_duration_seconds_count", "stage" => stage).set(as_f64(took.count));
+    gauge!("segue_stage_duration_seconds_sum", "stage" => stage).set(took.total.as_secs_f64());
 }
 
 fn yes_or_no(is_so: bool) -> f64 {

@@ -42,16 +42,8 @@ impl LatencyHistogram {
             p50: percentile(&counts, count, 50),
             p99: percentile(&counts, count, 99),
             max: percentile(&counts, count, 100),
+            by_power: ByPower::of(&counts),
         }
-    }
-
-    /// How many were shorter than 2^`power` nanoseconds, for each of `powers`, and how many there are in all: what
-    /// Prometheus calls a histogram.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn cumulative(&self, powers: &[u32]) -> (Vec<u64>, u64) {
-        let counts = self.counts();
-        let below = |power: &u32| counts.iter().take(*power as usize * PARTS).sum();
-        (powers.iter().map(below).collect(), counts.iter().sum())
     }
 
     fn counts(&self) -> Vec<u64> {
@@ -73,6 +65,55 @@ pub struct LatencySummary {
     pub p99: Duration,
     /// All were at most this long.
     pub max: Duration,
+    by_power: ByPower,
+}
+
+/// How many there are from each power of two of nanoseconds to the next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ByPower([u64; POWERS + 1]);
+
+impl LatencySummary {
+    /// The histogram itself: how many were shorter than each power of two of nanoseconds, but not shorter than the one before.
+    /// The last, without an edge ([`Duration::MAX`]), are those of eighteen minutes and more.
+    ///
+    /// ```
+    /// # let stats = segue::Engine::builder().open()?.stats();
+    /// let below_a_millisecond: u64 = (stats.stages.query.buckets())
+    ///     .filter(|(edge, _)| edge.as_nanos() <= 1 << 20)
+    ///     .map(|(_, n)| n)
+    ///     .sum();
+    /// assert!(below_a_millisecond <= stats.stages.query.count);
+    /// # Ok::<(), segue::BuildError>(())
+    /// ```
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + use<> {
+        let edge = |power: usize| {
+            if power < POWERS { Duration::from_nanos(1 << (power + 1)) } else { Duration::MAX }
+        };
+        self.by_power.0.into_iter().enumerate().map(move |(power, n)| (edge(power), n))
+    }
+}
+
+impl ByPower {
+    fn of(counts: &[u64]) -> Self {
+        let mut by_power = Self::default();
+        for (sum, parts) in by_power.0.iter_mut().zip(counts.chunks(PARTS)) {
+            *sum = parts.iter().sum();
+        }
+        by_power
+    }
+}
+
+impl Default for ByPower {
+    fn default() -> Self {
+        Self([0; POWERS + 1])
+    }
+}
+
+impl fmt::Debug for ByPower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let some = self.0.iter().enumerate().filter(|&(_, &n)| n > 0);
+        f.debug_map().entries(some).finish()
+    }
 }
 
 fn bucket_of(duration: Duration) -> usize {
@@ -135,14 +176,20 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "metrics")]
     fn those_below_a_power_of_two_are_counted_exactly() {
         let histogram = LatencyHistogram::default();
         for nanos in 0..5_000_u64 {
             histogram.record(Duration::from_nanos(nanos));
         }
         histogram.record(Duration::MAX);
-        assert_eq!(histogram.cumulative(&[0, 10, 12, 40]), (vec![0, 1_024, 4_096, 5_000], 5_001));
+        let summary = histogram.summary();
+        let below = |nanos: u64| {
+            let edge = Duration::from_nanos(nanos);
+            summary.buckets().filter(|bucket| bucket.0 <= edge).map(|(_, n)| n).sum::<u64>()
+        };
+        assert_eq!([0, 1 << 10, 1 << 12, 1 << 40].map(below), [0, 1_024, 4_096, 5_000]);
+        assert_eq!(summary.buckets().last(), Some((Duration::MAX, 1)));
+        assert_eq!(summary.buckets().map(|(_, n)| n).sum::<u64>(), summary.count);
     }
 
     #[test]

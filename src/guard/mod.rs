@@ -2,14 +2,16 @@
 //!
 //! Layer 0: nothing here knows of any other part of the crate.
 
+mod causes;
 mod counter;
 mod fence;
 mod histogram;
 mod watch;
 
+pub(crate) use causes::with_causes;
 pub(crate) use counter::Counter;
 pub(crate) use fence::fenced;
 pub(crate) use histogram::LatencyHistogram;
 pub use histogram::LatencySummary;
-pub(crate) use watch::Watch;
 pub use watch::{Incident, PluginStats};
+pub(crate) use watch::{Latest, Watch, WatchOf};

@@ -35,7 +35,23 @@ pub(crate) struct Watch {
     good: AtomicU64,
     /// The call until which it is watched the more closely.
     suspected_until: AtomicU64,
-    latest: Mutex<Option<Incident>>,
+    latest: Mutex<Option<Latest>>,
+}
+
+/// What went wrong last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Latest {
+    pub(crate) seam: &'static str,
+    /// Which plug-in, where a seam may have several.
+    pub(crate) plug_in: Option<&'static str>,
+    pub(crate) incident: Incident,
+}
+
+/// A watch over one of several plug-ins of a seam, which are counted together and named apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WatchOf<'w> {
+    watch: &'w Watch,
+    plug_in: Option<&'static str>,
 }
 
 /// Something a plug-in did wrong.
@@ -82,7 +98,7 @@ pub struct PluginStats {
     pub nonsense: u64,
     /// Failures that they told of themselves.
     pub failures: u64,
-    /// How long the calls took that were timed: one in 16 of a weigher's and a clock's, what one list takes of a filter's,
+    /// How long the calls took that were timed: one in 16 of a weigher's and a clock's, what one list takes of each filter,
     /// each of all others'. A panic has taken no time.
     pub latency: LatencySummary,
 }
@@ -112,43 +128,23 @@ impl Watch {
         Self { patience, ..Self::new(seam, budget) }
     }
 
-    /// Calls the plug-in; `None` if it panicked.
+    /// One of several, by its name.
+    pub(crate) fn of(&self, plug_in: &'static str) -> WatchOf<'_> {
+        WatchOf { watch: self, plug_in: Some(plug_in) }
+    }
+
+    fn of_the_one(&self) -> WatchOf<'_> {
+        WatchOf { watch: self, plug_in: None }
+    }
+
+    /// As [`WatchOf::call`], of the only plug-in; the same below.
     pub(crate) fn call<T>(&self, call: impl FnOnce() -> T) -> Option<T> {
-        self.try_call(call).ok()
+        self.of_the_one().call(call)
     }
 
     /// As [`call`](Self::call); what it said if it panicked.
     pub(crate) fn try_call<T>(&self, call: impl FnOnce() -> T) -> Result<T, String> {
-        let began = Instant::now();
-        let answer = fenced(call);
-        self.calls.add(1);
-        match answer {
-            // A panic takes its time to be told.
-            Ok(answer) => {
-                self.took(began.elapsed());
-                Ok(answer)
-            }
-            Err(message) => {
-                self.panicked(message.clone());
-                Err(message)
-            }
-        }
-    }
-
-    /// As [`call`](Self::call), for one of several calls that are [timed](Self::took) together. Gives how long it took; a
-    /// panic has taken no time.
-    pub(crate) fn call_as_part<T>(&self, call: impl FnOnce() -> T) -> (Option<T>, Duration) {
-        let began = Instant::now();
-        let answer = fenced(call);
-        self.calls.add(1);
-        let took = began.elapsed();
-        match answer {
-            Ok(answer) => (Some(answer), took),
-            Err(message) => {
-                self.panicked(message);
-                (None, Duration::ZERO)
-            }
-        }
+        self.of_the_one().try_call(call)
     }
 
     /// As [`call`](Self::call), of a seam that is asked once an event: one call in 16 is timed, and all of the next thousand
@@ -164,17 +160,12 @@ impl Watch {
         let answer = fenced(call);
         let took = began.elapsed();
         let answer = answer.map_err(|message| self.panicked(message)).ok()?;
-        self.took_so_long(took, n, if is_suspected { 1 } else { SAMPLE });
+        self.took_so_long(None, took, n, if is_suspected { 1 } else { SAMPLE });
         Some(answer)
     }
 
-    /// What was called for one request has taken so long.
-    pub(crate) fn took(&self, took: Duration) {
-        self.took_so_long(took, self.calls.get(), 1);
-    }
-
-    /// Call `n` has, and it stands for so many.
-    fn took_so_long(&self, took: Duration, n: u64, stands_for: u64) {
+    /// Call `n` of one of them has taken so long, and it stands for so many.
+    fn took_so_long(&self, plug_in: Option<&'static str>, took: Duration, n: u64, stands_for: u64) {
         self.latency.record(took);
         if took <= self.budget {
             self.improve(stands_for);
@@ -184,39 +175,37 @@ impl Watch {
         // ORDERING: it decides only over what is told.
         let was_suspected = n < self.suspected_until.swap(n + SUSPECTED, Ordering::Relaxed);
         if was_suspected || took > self.patience {
-            self.note(Incident::Slow { took, budget: self.budget });
+            self.note(plug_in, Incident::Slow { took, budget: self.budget });
         }
     }
 
     /// The plug-in panicked, and was called by somebody else.
     pub(crate) fn panicked(&self, message: String) {
-        self.panics.add(1);
-        self.note(Incident::Panicked { message });
+        self.of_the_one().panicked(message);
     }
 
     /// The plug-in answered what no answer can be.
     pub(crate) fn nonsense(&self, what: String) {
-        self.nonsense.add(1);
-        self.note(Incident::Nonsense { what });
+        self.of_the_one().nonsense(what);
     }
 
     /// The plug-in says that it failed.
     pub(crate) fn failed(&self, message: String) {
         self.failures.add(1);
-        self.note(Incident::Failed { message });
+        self.note(None, Incident::Failed { message });
     }
 
     /// It works again: a failure that it told of is over.
     pub(crate) fn works_again(&self) {
         let mut latest = self.latest.lock();
-        if matches!(*latest, Some(Incident::Failed { .. })) {
+        if matches!(*latest, Some(Latest { incident: Incident::Failed { .. }, .. })) {
             *latest = None;
         }
     }
 
     /// The latest incident, until [`forgive`](Self::forgive) was called or much has gone well.
-    pub(crate) fn latest(&self) -> Option<(&'static str, Incident)> {
-        self.latest.lock().clone().map(|incident| (self.seam, incident))
+    pub(crate) fn latest(&self) -> Option<Latest> {
+        self.latest.lock().clone()
     }
 
     /// What was is counted for ever, but no longer told of.
@@ -241,15 +230,16 @@ impl Watch {
         }
     }
 
-    fn note(&self, incident: Incident) {
+    fn note(&self, plug_in: Option<&'static str>, incident: Incident) {
         /// Of what goes wrong again and again a log has enough.
         const LOGGED: u64 = 10;
         let n = self.panics.get() + self.overruns.get() + self.nonsense.get() + self.failures.get();
         if n <= LOGGED || n.is_power_of_two() {
-            tracing::warn!(target: "segue::plugin", seam = self.seam, %incident, n, "a plug-in did something wrong");
+            let seam = self.seam;
+            tracing::warn!(target: "segue::plugin", seam, plug_in, %incident, n, "a plug-in did something wrong");
         }
         self.good.store(0, Ordering::Relaxed);
-        *self.latest.lock() = Some(incident);
+        *self.latest.lock() = Some(Latest { seam: self.seam, plug_in, incident });
     }
 
     /// So many calls went well.
@@ -259,6 +249,75 @@ impl Watch {
         if before < LONG && before + by >= LONG {
             self.forgive();
         }
+    }
+}
+
+impl WatchOf<'_> {
+    /// Calls the plug-in; `None` if it panicked.
+    pub(crate) fn call<T>(self, call: impl FnOnce() -> T) -> Option<T> {
+        self.try_call(call).ok()
+    }
+
+    /// As [`call`](Self::call); what it said if it panicked.
+    fn try_call<T>(self, call: impl FnOnce() -> T) -> Result<T, String> {
+        let began = Instant::now();
+        let answer = fenced(call);
+        self.watch.calls.add(1);
+        match answer {
+            // A panic takes its time to be told.
+            Ok(answer) => {
+                self.took(began.elapsed());
+                Ok(answer)
+            }
+            Err(message) => {
+                self.panicked(message.clone());
+                Err(message)
+            }
+        }
+    }
+
+    /// As [`call`](Self::call), for one of several calls that are [timed](Self::took) together. Gives how long it took; a
+    /// panic has taken no time.
+    pub(crate) fn call_as_part<T>(self, call: impl FnOnce() -> T) -> (Option<T>, Duration) {
+        let began = Instant::now();
+        let answer = fenced(call);
+        self.watch.calls.add(1);
+        let took = began.elapsed();
+        match answer {
+            Ok(answer) => (Some(answer), took),
+            Err(message) => {
+                self.panicked(message);
+                (None, Duration::ZERO)
+            }
+        }
+    }
+
+    /// What was called for one request has taken so long.
+    pub(crate) fn took(self, took: Duration) {
+        self.watch.took_so_long(self.plug_in, took, self.watch.calls.get(), 1);
+    }
+
+    /// The plug-in answered what no answer can be.
+    pub(crate) fn nonsense(self, what: String) {
+        self.watch.nonsense.add(1);
+        self.watch.note(self.plug_in, Incident::Nonsense { what });
+    }
+
+    /// Frees what the plug-in has given, which runs its code; gives how long that took. It is no call of its own.
+    pub(crate) fn free<T>(self, given: T) -> Duration {
+        let began = Instant::now();
+        match fenced(|| drop(given)) {
+            Ok(()) => began.elapsed(),
+            Err(message) => {
+                self.panicked(message);
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn panicked(self, message: String) {
+        self.watch.panics.add(1);
+        self.watch.note(self.plug_in, Incident::Panicked { message });
     }
 }
 
@@ -284,13 +343,15 @@ mod tests {
         assert_eq!(watch.latest(), None);
         assert_eq!(watch.call(|| -> u8 { panic!("out of {}", "tune") }), None);
         let message = "out of tune".to_owned();
-        assert_eq!(watch.latest(), Some(("filter", Incident::Panicked { message })));
+        let incident = Incident::Panicked { message };
+        assert_eq!(watch.latest(), Some(Latest { seam: "filter", plug_in: None, incident }));
         watch.nonsense("NaN".to_owned());
         watch.forgive();
         assert_eq!(watch.latest(), None);
         let impatient = Watch::new("filter", Duration::ZERO);
         impatient.call(slow);
-        assert!(matches!(impatient.latest(), Some((_, Incident::Slow { budget: Duration::ZERO, .. }))));
+        let latest = impatient.latest().expect("nothing takes no time");
+        assert!(matches!(latest.incident, Incident::Slow { budget: Duration::ZERO, .. }));
         let PluginStats { calls, panics, overruns, nonsense, .. } = watch.stats();
         assert_eq!((calls, panics, overruns, nonsense), (2, 1, 0, 1));
     }
@@ -298,6 +359,19 @@ mod tests {
     /// Takes longer than a budget of nothing.
     fn slow() -> u64 {
         std::hint::black_box((0..1_000).sum())
+    }
+
+    #[test]
+    fn several_of_a_seam_are_counted_together_and_named_apart() {
+        let watch = Watch::new("filter", Duration::from_secs(60));
+        assert_eq!(watch.of("mine").call(|| 7), Some(7));
+        watch.of("yours").nonsense("NaN".to_owned());
+        let incident = Incident::Nonsense { what: "NaN".to_owned() };
+        assert_eq!(watch.latest(), Some(Latest { seam: "filter", plug_in: Some("yours"), incident }));
+        let (none, took) = watch.of("mine").call_as_part(|| -> u8 { panic!("out of tune") });
+        assert_eq!((none, took), (None, Duration::ZERO));
+        assert_eq!(watch.latest().and_then(|latest| latest.plug_in), Some("mine"));
+        assert_eq!((watch.stats().calls, watch.stats().panics, watch.stats().nonsense), (2, 1, 1));
     }
 
     #[test]
@@ -315,7 +389,7 @@ mod tests {
         assert_eq!((impatient.stats().overruns, impatient.latest()), (1, None), "a scheduler's whim");
         impatient.call_often(slow);
         assert_eq!(impatient.stats().overruns, 2, "all are timed from then on");
-        assert!(matches!(impatient.latest(), Some(("weigher", Incident::Slow { .. }))));
+        assert!(matches!(impatient.latest(), Some(Latest { incident: Incident::Slow { .. }, .. })));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::filter::{Filter, ItemFilter, OnPanic};
 use super::request::{Candidate, Request};
 use super::rescorer::Rescorer;
 use super::slate::SlatePolicy;
-use crate::guard::{LatencyHistogram, Watch};
+use crate::guard::{LatencyHistogram, Watch, WatchOf};
 use crate::model::WatchedClock;
 use crate::types::{SystemClock, Timestamp};
 
@@ -18,15 +18,22 @@ const BUDGET: Duration = Duration::from_millis(50);
 /// What decides over the lists of an engine, and in which order.
 #[derive(Debug)]
 pub(crate) struct QueryPolicies {
-    pub(crate) filters: Vec<Box<dyn Filter>>,
-    pub(crate) rescorers: Vec<Box<dyn Rescorer>>,
-    slates: Vec<Box<dyn SlatePolicy>>,
+    pub(crate) filters: Vec<Named<dyn Filter>>,
+    pub(crate) rescorers: Vec<Named<dyn Rescorer>>,
+    slates: Vec<Named<dyn SlatePolicy>>,
     mixes_known: bool,
     /// Items that rescorers and the slate get; `None` for four times as many as are asked for and at least fifty more.
     pub(crate) pool: Option<usize>,
     /// The engine's: what a query is told while it fails was shown to an event before.
     pub(crate) clock: WatchedClock,
     pub(crate) watches: QueryWatches,
+}
+
+/// A plug-in, and what its type is called: which of several it is.
+#[derive(Debug)]
+pub(crate) struct Named<P: ?Sized> {
+    pub(crate) name: &'static str,
+    pub(crate) plug_in: Box<P>,
 }
 
 /// One for each seam of queries.
@@ -81,8 +88,9 @@ impl QueryPolicies {
     }
 
     /// Adds a slate policy, after those added before.
-    pub(crate) fn push_slate(&mut self, slate: Box<dyn SlatePolicy>) {
-        self.mixes_known |= self.watches.slate.call(|| slate.mixes_known()).unwrap_or_default();
+    pub(crate) fn push_slate(&mut self, slate: Named<dyn SlatePolicy>) {
+        let watch = self.watches.slate.of(slate.name);
+        self.mixes_known |= watch.call(|| slate.plug_in.mixes_known()).unwrap_or_default();
         self.slates.push(slate);
     }
 
@@ -117,31 +125,24 @@ impl QueryPolicies {
 
     /// The filters of one request.
     pub(super) fn filters<'r>(&'r self, request: &'r Request<'r>) -> RequestFilters<'r> {
-        let watch = &*self.watches.filter;
-        let mut filters = RequestFilters {
-            chain: Vec::with_capacity(self.filters.len()),
-            watch,
-            passed: Vec::new(),
-            spent: Duration::ZERO,
+        let begin = |filter: &'r Named<dyn Filter>| {
+            let watch = self.watches.filter.of(filter.name);
+            let (begun, spent) = watch.call_as_part(|| filter.plug_in.for_request(request));
+            let on_panic = watch.call_as_part(|| filter.plug_in.on_panic()).0.unwrap_or_default();
+            Link { filter: begun, on_panic, watch, spent }
         };
-        for filter in &self.filters {
-            let (begun, took) = watch.call_as_part(|| filter.for_request(request));
-            filters.spent += took;
-            let on_panic = watch.call_as_part(|| filter.on_panic()).0.unwrap_or_default();
-            filters.chain.push(Link { filter: begun, on_panic });
-        }
-        filters
+        RequestFilters { chain: self.filters.iter().map(begin).collect(), passed: Vec::new() }
     }
 
     /// The items of a list: `ranked`, which are the best first, as rescorers and slate policies have them.
     pub(super) fn arrange(&self, request: &Request<'_>, mut ranked: Vec<Candidate>) -> Vec<Candidate> {
         for rescorer in &self.rescorers {
-            self.rescore(&**rescorer, request, &mut ranked);
+            self.rescore(rescorer, request, &mut ranked);
         }
         for (nth, slate) in self.slates.iter().enumerate() {
             let is_last = nth + 1 == self.slates.len();
             let limit = if is_last { request.limit } else { ranked.len() };
-            ranked = self.arrange_by(&**slate, &Request { limit, ..*request }, ranked);
+            ranked = self.arrange_by(slate, &Request { limit, ..*request }, ranked);
         }
         ranked.truncate(request.limit);
         ranked
@@ -149,12 +150,12 @@ impl QueryPolicies {
 
     fn arrange_by(
         &self,
-        slate: &dyn SlatePolicy,
+        slate: &Named<dyn SlatePolicy>,
         request: &Request<'_>,
         ranked: Vec<Candidate>,
     ) -> Vec<Candidate> {
-        let watch = &self.watches.slate;
-        let Some(places) = watch.call(|| slate.arrange(request, &ranked)) else { return ranked };
+        let watch = self.watches.slate.of(slate.name);
+        let Some(places) = watch.call(|| slate.plug_in.arrange(request, &ranked)) else { return ranked };
         let (n_ranked, is_silent) = (ranked.len(), places.is_empty());
         let mut left: Vec<Option<Candidate>> = ranked.into_iter().map(Some).collect();
         let mut list = Vec::with_capacity(request.limit.min(n_ranked));
@@ -168,9 +169,10 @@ impl QueryPolicies {
         if list.is_empty() && !is_silent { left.into_iter().flatten().collect() } else { list }
     }
 
-    fn rescore(&self, rescorer: &dyn Rescorer, request: &Request<'_>, ranked: &mut [Candidate]) {
-        let watch = &self.watches.rescorer;
+    fn rescore(&self, rescorer: &Named<dyn Rescorer>, request: &Request<'_>, ranked: &mut [Candidate]) {
+        let watch = self.watches.rescorer.of(rescorer.name);
         let mut scores: Vec<f32> = ranked.iter().map(|candidate| candidate.score).collect();
+        let rescorer = &rescorer.plug_in;
         if watch.call(|| rescorer.for_request(request).rescore(ranked, &mut scores)).is_none() {
             return;
         }
@@ -187,22 +189,24 @@ impl QueryPolicies {
 }
 
 /// The filters at work on one request.
+#[derive(Debug)]
 pub(super) struct RequestFilters<'r> {
     chain: Vec<Link<'r>>,
-    watch: &'r Watch,
     passed: Vec<bool>,
-    spent: Duration,
 }
 
 struct Link<'r> {
     /// `None` once it has panicked: it may be half changed, and is not asked again.
     filter: Option<Box<dyn ItemFilter + 'r>>,
     on_panic: OnPanic,
+    watch: WatchOf<'r>,
+    /// On this request, so far.
+    spent: Duration,
 }
 
-impl fmt::Debug for RequestFilters<'_> {
+impl fmt::Debug for Link<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestFilters").field("filters", &self.chain.len()).finish_non_exhaustive()
+        f.debug_struct("Link").field("watch", &self.watch).finish_non_exhaustive()
     }
 }
 
@@ -213,18 +217,12 @@ impl RequestFilters<'_> {
 
     /// Sets those of `keep` to false that a filter keeps back.
     pub(super) fn keep(&mut self, candidates: &[Candidate], keep: &mut [bool]) {
-        let Self { chain, watch, passed, spent } = self;
-        for Link { filter, on_panic } in chain {
+        let Self { chain, passed } = self;
+        for link in chain {
             passed.clear();
             passed.resize(candidates.len(), true);
-            let judged = filter.as_mut().and_then(|filter| {
-                let (judged, took) = watch.call_as_part(|| filter.keep(candidates, passed));
-                *spent += took;
-                judged
-            });
-            if judged.is_none() {
-                *filter = None;
-                passed.fill(*on_panic == OnPanic::Show);
+            if !link.judge(candidates, passed) {
+                passed.fill(link.on_panic == OnPanic::Show);
             }
             for (keep, passed) in keep.iter_mut().zip(&*passed) {
                 *keep &= *passed;
@@ -233,10 +231,28 @@ impl RequestFilters<'_> {
     }
 }
 
-impl Drop for RequestFilters<'_> {
-    fn drop(&mut self) {
-        if !self.chain.is_empty() {
-            self.watch.took(self.spent);
+impl Link<'_> {
+    /// Asks the filter; whether it has answered.
+    fn judge(&mut self, candidates: &[Candidate], passed: &mut [bool]) -> bool {
+        let Some(filter) = &mut self.filter else { return false };
+        let (judged, took) = self.watch.call_as_part(|| filter.keep(candidates, passed));
+        self.spent += took;
+        if judged.is_none() {
+            self.let_go();
         }
+        judged.is_some()
+    }
+
+    fn let_go(&mut self) {
+        if let Some(filter) = self.filter.take() {
+            self.spent += self.watch.free(filter);
+        }
+    }
+}
+
+impl Drop for Link<'_> {
+    fn drop(&mut self) {
+        self.let_go();
+        self.watch.took(self.spent);
     }
 }

@@ -9,6 +9,8 @@ mod extras;
 mod filter;
 mod item_index;
 mod items;
+#[cfg(any(test, feature = "testing"))]
+mod made_up;
 mod policies;
 mod reader;
 mod request;
@@ -22,11 +24,13 @@ pub use answer::{
     ColdCause, HistoryEntry, Provenance, QueryError, Recommendation, Recommendations, SimilarUser, Source,
 };
 pub(crate) use census::Census;
-pub(crate) use chain::{QueryPolicies, QueryWatches};
+pub(crate) use chain::{Named, QueryPolicies, QueryWatches};
 pub(crate) use filter::FilterWith;
 pub use filter::{Filter, ItemFilter, KeepAll, OnPanic};
 pub use item_index::{ItemIndex, SearchError};
 pub use items::ItemQuery;
+#[cfg(any(test, feature = "testing"))]
+pub use made_up::{TestRequest, candidate, heard};
 #[cfg(feature = "reload")]
 pub(crate) use policies::LiveSet;
 pub use policies::{

@@ -122,27 +122,3 @@ impl From<&Cell> for Heard {
         Self { events: cell.events(), last_seen: cell.last_seen(), preference }
     }
 }
-
-/// Requests and candidates for tests of policies alone.
-#[cfg(test)]
-pub(super) mod for_tests {
-    use super::*;
-
-    /// For nobody, of `limit` items.
-    pub(in crate::query) fn request(limit: usize) -> Request<'static> {
-        let at = Timestamp::from_unix_seconds(1_700_000_000);
-        Request { user: None, at, context: None, limit, source: Source::Personal, about: About::default() }
-    }
-
-    /// Item number `item`, not heard.
-    pub(in crate::query) fn candidate(item: u32, score: f32) -> Candidate {
-        let idx = ItemIdx::new(item);
-        Candidate { item: ItemId::from(u64::from(item)), score, listeners: 1.0, heard: None, idx }
-    }
-
-    /// Heard so many times, last `ago` before the [request](request), and liked so much.
-    pub(in crate::query) fn heard(events: u32, ago: Duration, preference: f32) -> Heard {
-        let at = request(0).at.unix_ms() - i64::try_from(ago.as_millis()).expect("short");
-        Heard { events, last_seen: Timestamp::from_unix_ms(at), preference }
-    }
-}

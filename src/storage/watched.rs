@@ -1,11 +1,12 @@
 //! A storage under watch.
 
 use std::io::{self, Read};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::traits::{AppendFile, ReadFile, Storage, StorageLock};
-use crate::guard::{LatencyHistogram, Watch, fenced};
+use crate::guard::{LatencyHistogram, Watch, fenced, with_causes};
 
 /// What is seen of a storage at work.
 #[derive(Debug)]
@@ -29,17 +30,30 @@ impl Default for StorageWatch {
 /// Nothing is made better: what fails has failed.
 #[derive(Debug)]
 struct WatchedStorage {
-    storage: Arc<dyn Storage>,
+    storage: Held<Arc<dyn Storage>>,
+    seen: Arc<StorageWatch>,
+}
+
+/// Something of the host's: freeing it runs code of the host's as well.
+#[derive(Debug)]
+struct Held<T> {
+    /// Until it is dropped.
+    held: Option<T>,
     seen: Arc<StorageWatch>,
 }
 
 impl StorageWatch {
     /// The storage, under this watch.
     pub(crate) fn over(self: &Arc<Self>, storage: Arc<dyn Storage>) -> Arc<dyn Storage> {
-        Arc::new(WatchedStorage { storage, seen: Arc::clone(self) })
+        Arc::new(WatchedStorage { storage: self.hold(storage), seen: Arc::clone(self) })
+    }
+
+    fn hold<T>(self: &Arc<Self>, held: T) -> Held<T> {
+        Held { held: Some(held), seen: Arc::clone(self) }
     }
 
     fn ask<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let call = || call().map_err(in_our_words);
         self.watch.try_call(call).unwrap_or_else(|message| Err(panicked(&message)))
     }
 
@@ -59,12 +73,13 @@ impl Storage for WatchedStorage {
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
         let open = || self.storage.open(name).map(|file| (file.len(), file));
         let (len, file) = self.seen.ask(open)?;
+        let file = self.seen.hold(file);
         Ok(Box::new(Reading { file, len, n_read: 0, seen: Arc::clone(&self.seen) }))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
         let file = self.seen.ask(|| self.storage.create(name))?;
-        Ok(Arc::new(Appending { file, seen: Arc::clone(&self.seen) }))
+        Ok(Arc::new(Appending { file: self.seen.hold(file), seen: Arc::clone(&self.seen) }))
     }
 
     fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
@@ -84,13 +99,20 @@ impl Storage for WatchedStorage {
     }
 
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.seen.ask(|| self.storage.lock())
+        let lock = self.seen.ask(|| self.storage.lock())?;
+        Ok(Box::new(Locked(self.seen.hold(lock))))
     }
 }
 
+/// A lock for as long as it is held.
+#[derive(Debug)]
+struct Locked(#[expect(dead_code, reason = "it is held, and nothing else")] Held<Box<dyn StorageLock>>);
+
+impl StorageLock for Locked {}
+
 #[derive(Debug)]
 struct Appending {
-    file: Arc<dyn AppendFile>,
+    file: Held<Arc<dyn AppendFile>>,
     seen: Arc<StorageWatch>,
 }
 
@@ -106,7 +128,7 @@ impl AppendFile for Appending {
 
 #[derive(Debug)]
 struct Reading {
-    file: Box<dyn ReadFile>,
+    file: Held<Box<dyn ReadFile>>,
     /// As the file says, and as far as that was found true.
     len: u64,
     n_read: u64,
@@ -139,7 +161,7 @@ impl Read for Reading {
         let n_left = usize::try_from(self.len - self.n_read).unwrap_or(usize::MAX);
         let room = buffer.len().min(n_left);
         let buffer = &mut buffer[..room];
-        let read = fenced(|| self.file.read(buffer)).unwrap_or_else(|message| {
+        let read = fenced(|| self.file.read(buffer).map_err(in_our_words)).unwrap_or_else(|message| {
             let error = panicked(&message);
             self.seen.watch.panicked(message);
             Err(error)
@@ -151,6 +173,39 @@ impl Read for Reading {
 impl ReadFile for Reading {
     fn len(&self) -> u64 {
         self.len
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.held.as_ref().expect("it is held until it is dropped")
+    }
+}
+
+impl<T> DerefMut for Held<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.held.as_mut().expect("it is held until it is dropped")
+    }
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        let held = self.held.take();
+        if let Err(message) = fenced(|| drop(held)) {
+            self.seen.watch.panicked(message);
+        }
+    }
+}
+
+/// An error that says what the host's says, with its causes: whoever prints it runs no code of the host's. To be called
+/// behind the fence.
+fn in_our_words(error: io::Error) -> io::Error {
+    match error.get_ref() {
+        Some(inner) => io::Error::new(error.kind(), with_causes(inner)),
+        // Of the system, or a kind alone.
+        None => error,
     }
 }
 
@@ -183,8 +238,8 @@ mod tests {
     fn what_a_file_claims_is_checked_counted_and_told() {
         let seen = Arc::new(StorageWatch::default());
         let reading = |len, read: fn(&mut [u8]) -> usize| {
-            let (file, seen) = (Box::new(Claims(read)), Arc::clone(&seen));
-            Reading { file, len, n_read: 0, seen }
+            let file: Box<dyn ReadFile> = Box::new(Claims(read));
+            Reading { file: seen.hold(file), len, n_read: 0, seen: Arc::clone(&seen) }
         };
         let mut bytes = Vec::new();
         let more = reading(100, |buffer| buffer.len() + 1).read_to_end(&mut bytes);
@@ -197,6 +252,6 @@ mod tests {
         assert_eq!(reading(6, |_| 0).read(&mut []).expect("nothing was asked for"), 0);
         assert_eq!(seen.watch.stats().nonsense, 3);
         let what = "the end of a file after 0 bytes, which it says has 6".to_owned();
-        assert_eq!(seen.watch.latest(), Some(("storage", Incident::Nonsense { what })));
+        assert_eq!(seen.watch.latest().map(|latest| latest.incident), Some(Incident::Nonsense { what }));
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::complaints::Complaints;
-use super::trial::Trial;
+use super::world::World;
 use crate::guard::fenced;
 use crate::query::{Candidate, Filter, ItemFilter, ItemRescorer, OnPanic, Request, Rescorer, SlatePolicy};
 
@@ -18,7 +18,7 @@ const BUDGET: Duration = Duration::from_millis(50);
 /// With what it did wrong.
 #[track_caller]
 pub fn check_filter(filter: impl Filter) {
-    Trial::default().check_filter(filter);
+    World::default().check_filter(filter);
 }
 
 /// Puts a rescorer to the test: it must not panic or be slow, give finite scores, and give the same ones twice.
@@ -27,7 +27,7 @@ pub fn check_filter(filter: impl Filter) {
 /// With what it did wrong.
 #[track_caller]
 pub fn check_rescorer(rescorer: impl Rescorer) {
-    Trial::default().check_rescorer(rescorer);
+    World::default().check_rescorer(rescorer);
 }
 
 /// Puts a slate policy to the test: it must not panic or be slow, name places that are there, each at most once, and make
@@ -37,7 +37,7 @@ pub fn check_rescorer(rescorer: impl Rescorer) {
 /// With what it did wrong.
 #[track_caller]
 pub fn check_slate(slate: impl SlatePolicy) {
-    Trial::default().check_slate(slate);
+    World::default().check_slate(slate);
 }
 
 #[derive(Debug)]

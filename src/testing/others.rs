@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::complaints::Complaints;
-use super::trial::Trial as World;
+use super::world::World;
 #[cfg(all(feature = "npz", feature = "reload"))]
 use crate::engine::ModelFileError;
 use crate::engine::{EngineBuilder, Notice, Observer};
@@ -18,8 +18,8 @@ use crate::training::{
 };
 use crate::types::{Action, Clock, Context, Event, EventSeq, GenerationId, ManualClock, Timestamp};
 
-/// Many thousand times what they should take: whoever is slower holds the writer up for certain.
-const BUDGET: Duration = Duration::from_millis(50);
+/// What an engine allows of weighers, sweep policies and clocks.
+const BUDGET: Duration = Duration::from_millis(1);
 
 /// Puts a weigher to the test: it must not panic or be slow, and must weigh the same event the same whenever it is asked, as
 /// a store is rebuilt from the events alone.
@@ -191,7 +191,7 @@ fn tell_of_files(tell: impl Fn(Notice<'_>)) {
     tell(Notice::SettingsInForce { file, changes: &changes });
     tell(Notice::SettingsRefused { file, error: &error });
     let error = ListFileError::Unreadable { message: message.clone() };
-    tell(Notice::ListRead { file, change: ListChange::default() });
+    tell(Notice::ListRead { file, change: &ListChange::default() });
     tell(Notice::ListRefused { file, error: &error });
     #[cfg(feature = "npz")]
     {

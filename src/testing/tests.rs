@@ -1,10 +1,12 @@
 //! The built-in plug-ins pass, and those that do wrong are named.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{
-    Trial, check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate,
+    World, check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate,
     check_storage, check_sweep_gate, check_sweep_policy, check_weigher,
 };
 use crate::engine::{LookAway, Notice, Observer};
@@ -18,8 +20,11 @@ use crate::query::{
     NotAmongLast, NotHeardFor, PopularityDebias, Request, SlatePolicy, SpacedBy, TopRanked,
 };
 use crate::query::{FilterWith, RescoreWith};
-use crate::storage::MemoryStorage;
-use crate::training::{GateRefusal, JudgeWith, NeverSweep, PublishAlways, QualityGate, SweepEvery};
+use crate::storage::{AppendFile, MemoryStorage, ReadFile, Storage, StorageLock};
+use crate::training::{
+    GateRefusal, JudgeWith, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision, SweepEvery,
+    SweepWith,
+};
 use crate::types::{
     Catalogue, CatalogueEntry, ClockWith, Event, ItemId, ManualClock, Signal, SystemClock, Timestamp,
 };
@@ -50,7 +55,7 @@ fn the_built_in_filters_pass() {
     check_filter(allowed);
     check_filter(flags.without("explicit"));
     check_filter(flags.only("explicit").when(|request| request.limit > 1));
-    Trial::default().requests(|query| query.in_market("DE")).check_filter(markets);
+    World::default().requests(|query| query.in_market("DE")).check_filter(markets);
 }
 
 #[test]
@@ -150,6 +155,69 @@ fn a_gate_an_observer_and_a_clock_that_do_wrong_are_told_what_they_did() {
         let said = complaint(|| check_clock(&ClockWith(move || Timestamp::from_unix_ms(ms))));
         assert!(said.contains("the clock breaks its contract") && said.contains(&ms.to_string()), "{said}");
     }
+}
+
+#[test]
+fn a_sweep_policy_that_does_wrong_is_told_what_it_did() {
+    let slow = SweepWith(|_: &SweepContext| {
+        std::thread::sleep(Duration::from_millis(2));
+        SweepDecision::Wait
+    });
+    let said = complaint(|| check_sweep_policy(slow));
+    assert!(
+        said.contains("the sweep policy breaks its contract") && said.contains("and may take 1ms"),
+        "{said}"
+    );
+    let certain = SweepWith(|context: &SweepContext| {
+        let waited = context.time_since.expect("there was a sweep before");
+        if waited > DAY { SweepDecision::Sweep } else { SweepDecision::Wait }
+    });
+    let said = complaint(|| check_sweep_policy(certain));
+    assert!(said.contains("it panicked: there was a sweep before"), "{said}");
+}
+
+/// A storage in memory that never makes a file shorter.
+#[derive(Debug, Default)]
+struct Forgetful(MemoryStorage);
+
+impl Storage for Forgetful {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
+        self.0.open(name)
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
+        self.0.create(name)
+    }
+
+    fn truncate(&self, _name: &str, _len: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        self.0.sync_directory()
+    }
+
+    fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
+        self.0.lock()
+    }
+}
+
+#[test]
+fn a_storage_that_does_wrong_does_not_pass() {
+    let said = complaint(|| check_storage(&Forgetful::default()));
+    assert!(said.contains("it was done, not refused"), "{said}");
 }
 
 /// What a source of ten events does wrong.

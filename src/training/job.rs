@@ -1,7 +1,7 @@
 //! One training run: freeze, sweep, gate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
@@ -12,6 +12,7 @@ use super::foreign::{Foreign, Place};
 use super::freezer::freeze_input;
 use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
 use super::hold_out::{Frozen, hold_out};
+use super::progress::Progress;
 use crate::als::{
     Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, TrainingInput, UserBase,
 };
@@ -52,8 +53,7 @@ pub(crate) struct Job {
     /// The by-item index at the freeze: what counts as solved once this is published.
     pub(crate) confidences: Vec<f64>,
     pub(crate) cancel: Arc<AtomicBool>,
-    /// Counts the sweeps that are done.
-    pub(crate) done: Arc<AtomicUsize>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) began: Instant,
 }
 
@@ -255,6 +255,7 @@ impl Job {
         if input.n_pairs() == 0 && self.foreign.is_none() {
             return Err(TrainingError::NothingToLearn);
         }
+        self.progress.takes(&input, n_users, n_items, self.params.n_factors());
         let held_back = hold_out(&input, discoveries);
         let muted = input.mute(&held_back);
         let exam = Exam::new(&input, &held_back, Arc::clone(&self.before), self.path);
@@ -343,8 +344,7 @@ impl Job {
             .cancel_with(Arc::clone(&self.cancel));
         for done in 1..=n_sweeps {
             als.sweep(input, pool)?;
-            // ORDERING: a statistic publishes nothing but its own value.
-            self.done.store(done.min(self.n_sweeps), Ordering::Relaxed);
+            self.progress.has_done(done.min(self.n_sweeps));
         }
         Ok(als)
     }

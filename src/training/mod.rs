@@ -9,6 +9,7 @@ mod gate;
 mod hold_out;
 mod job;
 mod policy;
+mod progress;
 
 pub(crate) use foreign::Foreign;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
@@ -17,3 +18,4 @@ pub(crate) use job::{Candidate, Forgotten, Job};
 pub use job::{SweepReport, TrainingError};
 pub(crate) use policy::SweepWith;
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
+pub(crate) use progress::Progress;

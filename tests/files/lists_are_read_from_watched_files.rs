@@ -9,18 +9,24 @@ use crate::common::temp::TempDir;
 use crate::common::{PATIENCE, small};
 use segue::plugin::{AllowList, BlockList, Flags, Incident};
 use segue::{
-    BuildError, Catalogue, Degradation, Engine, EngineBuilder, Event, Health, ListFileError, Notice,
-    ReloadError,
+    BuildError, Catalogue, Degradation, Engine, EngineBuilder, Event, Health, ItemId, ListChange,
+    ListFileError, Notice, ReloadError,
 };
 
-/// What an observer was told of list files: what has changed, or what is wrong.
-type Told = Receiver<Result<(usize, usize, usize), ListFileError>>;
+/// What an observer was told of list files: what has changed (`+air -muse ~björk`), or what is wrong.
+type Told = Receiver<Result<String, ListFileError>>;
+
+fn in_words(change: &ListChange) -> String {
+    let ListChange { added, removed, changed, .. } = change;
+    let of = |sign: char, ids: &[ItemId]| ids.iter().map(|id| format!("{sign}{id}")).collect::<Vec<_>>();
+    [of('+', added), of('-', removed), of('~', changed)].concat().join(" ")
+}
 
 fn watching(builder: EngineBuilder) -> (Engine, Told) {
     let (tell, told) = channel();
     let builder = builder.observe_with(move |notice| {
         let what = if let Notice::ListRead { change, .. } = notice {
-            Ok((change.added, change.removed, change.changed))
+            Ok(in_words(change))
         } else if let Notice::ListRefused { error, .. } = notice {
             Err((*error).clone())
         } else {
@@ -59,7 +65,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     assert_eq!(popular(&engine), ["007", "air", "björk"], "read before anybody can ask");
 
     fs::write(&file, "björk\r\n007\r\nnever heard of\n").expect("it can be written");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((3, 1, 0))));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+007 +björk +never heard of -muse".to_owned())));
     // The notice comes before the change.
     let is_changed = || list.contains("björk");
     while !is_changed() {
@@ -83,7 +89,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     assert!(latest.contains("delisted.txt: line 3: "), "{latest}");
     fs::remove_file(&file).expect("it is there");
     fs::write(&file, "").expect("it can be written");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((0, 3, 0))));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("-007 -björk -never heard of".to_owned())));
     drop(engine);
     assert!(list.is_empty());
 }
@@ -96,7 +102,7 @@ fn an_allow_list_too() {
     let (engine, told) = open(small().filter(list.clone()).allow_list_file(&file, &list));
     assert!(popular(&engine).is_empty());
     fs::write(&file, "air\nmuse\n").expect("it can be written");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((2, 0, 0))));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+air +muse".to_owned())));
     while !list.contains("air") {
         std::thread::yield_now();
     }
@@ -132,7 +138,7 @@ fn a_catalogue_has_names_and_tags_with_weights() {
         }
     }
     fs::write(&file, "air\tAir\tchill\tfrench=0.25\nbjörk\tBjörk\texplicit\n").expect("it can be written");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((1, 1, 1))));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+björk -muse ~air".to_owned())));
     while flags.catalogue().get(&"björk".into()).is_none() {
         std::thread::yield_now();
     }
@@ -160,7 +166,7 @@ fn an_observer_that_panics_or_dawdles_on_the_thread_of_a_file_is_named_and_the_f
         }
         assert_eq!(popular(&engine), ["air"]);
         let health = engine.health();
-        let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident } } = health else {
+        let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident, .. } } = health else {
             panic!("{health:?}")
         };
         if let Incident::Slow { took, .. } = incident {
@@ -216,7 +222,7 @@ fn what_a_host_does_after_the_opening_lasts_until_the_file_changes() {
     let (_engine, told) = watching(small().block_list_file(&file, &list));
     list.block("air");
     fs::write(&file, "muse\nbjörk\n").expect("it can be written");
-    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok((1, 1, 0))), "björk comes and air goes, not before");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+björk -air".to_owned())), "now, not before");
 }
 
 #[test]

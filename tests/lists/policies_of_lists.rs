@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use segue::plugin::{
-    Candidate, Filter, Incident, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotHeardFor, OnPanic,
-    PopularityDebias, Request, Rescorer, SlatePolicy, SpacedBy, TopRanked,
+    Candidate, Filter, Incident, ItemFilter, ItemRescorer, KeepAll, KeepScores, NotAmongLast, NotHeardFor,
+    OnPanic, PopularityDebias, Request, Rescorer, SlatePolicy, SpacedBy, TopRanked,
 };
 use segue::{
     AlsParams, Context, Degradation, Engine, EngineBuilder, Event, Health, ItemId, ManualClock, ManualEngine,
@@ -173,10 +173,65 @@ fn a_slate_keeps_groups_apart_and_is_no_shorter_for_it() {
     );
 }
 
+/// A filter at work that panics when it is let go of.
+struct Tripwire;
+
+impl ItemFilter for Tripwire {
+    fn keep(&mut self, _candidates: &[Candidate], _keep: &mut [bool]) {}
+}
+
+impl Drop for Tripwire {
+    fn drop(&mut self) {
+        panic!("out of tune");
+    }
+}
+
+#[derive(Debug)]
+struct Trips;
+
+impl Filter for Trips {
+    fn for_request<'r>(&'r self, _request: &'r Request<'r>) -> Box<dyn ItemFilter + 'r> {
+        Box::new(Tripwire)
+    }
+}
+
+#[test]
+fn health_says_which_of_several_plug_ins_it_was() {
+    let plain = open(builder());
+    let which = |engine: &ManualEngine| {
+        let health = engine.health();
+        let Health::Degraded { why: Degradation::Plugin { plug_in: Some(name), .. } } = health else {
+            panic!("{health:?}")
+        };
+        name
+    };
+    let engine = open(builder().filter(KeepAll).filter(Trips).filter_with(|_, _| true));
+    assert_eq!(list(&engine, 3), list(&plain, 3));
+    assert!(which(&engine).ends_with("policies_of_lists::Trips"), "{}", which(&engine));
+    assert!(engine.health().to_string().contains("Trips misbehaved: it panicked: out of tune"));
+
+    let engine = open(builder().filter(KeepAll).filter_with(|_, _| panic!("out of tune")));
+    assert_eq!(list(&engine, 3), list(&plain, 3));
+    assert!(which(&engine).contains("health_says_which_of_several_plug_ins_it_was"), "{}", which(&engine));
+
+    let slow = Misbehaving(|| std::thread::sleep(Duration::from_millis(200)));
+    let engine = open(builder().filter(KeepAll).filter(slow).filter(NotAmongLast(0)));
+    assert_eq!(list(&engine, 3), list(&plain, 3));
+    assert!(which(&engine).ends_with("::Misbehaving"), "{}", which(&engine));
+
+    let engine = open(builder().rescorer(KeepScores).rescore_with(|_, _| f32::NAN));
+    assert_eq!(list(&engine, 3), list(&plain, 3));
+    assert!(which(&engine).contains("{{closure}}"), "{}", which(&engine));
+
+    let engine = open(builder().slate(TopRanked).slate_with(|_, _| vec![7_777]));
+    assert_eq!(list(&engine, 3), list(&plain, 3));
+    assert!(which(&engine).contains("{{closure}}"), "{}", which(&engine));
+}
+
 /// What `health` says of the plug-in of this seam.
 fn incident(engine: &ManualEngine, seam: &str) -> Incident {
     let health = engine.health();
-    let Health::Degraded { why: Degradation::Plugin { seam: named, incident } } = health else {
+    let Health::Degraded { why: Degradation::Plugin { seam: named, incident, .. } } = health else {
         panic!("{health:?}")
     };
     assert_eq!(named, seam);

@@ -81,7 +81,7 @@ fn a_gate_that_panics_is_done_without_and_named() {
     let incident = Incident::Panicked { message: "at a loss".to_owned() };
     assert_eq!(
         engine.health(),
-        Health::Degraded { why: Degradation::Plugin { seam: "sweep gate", incident } }
+        Health::Degraded { why: Degradation::Plugin { seam: "sweep gate", plug_in: None, incident } }
     );
     assert_eq!(engine.stats().plugin_panics, 1);
     answers(&engine);
@@ -106,7 +106,7 @@ fn a_gate_that_takes_its_time_is_waited_for_and_named() {
         matches!(
             &health,
             Health::Degraded {
-                why: Degradation::Plugin { seam: "sweep gate", incident: Incident::Slow { .. } }
+                why: Degradation::Plugin { seam: "sweep gate", incident: Incident::Slow { .. }, .. }
             }
         ),
         "{health:?}"
@@ -127,7 +127,7 @@ fn of_observer(act: fn()) -> Incident {
     let engine = engine(small().observe_with(move |_| act()));
     engine.sweep_now().expect("running").wait().expect("there is something to learn");
     let health = engine.health();
-    let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident } } = health else {
+    let Health::Degraded { why: Degradation::Plugin { seam: "observer", incident, .. } } = health else {
         panic!("{health:?}")
     };
     let receipt = engine.sender().send_tracked(segue::Event::listen(1, 1)).expect("running");

@@ -128,7 +128,7 @@ fn asked_for_the_time() -> (ManualEngine, Arc<AtomicU8>, Arc<AtomicI64>) {
 
 fn incident(engine: &ManualEngine) -> Incident {
     let health = engine.health();
-    let Health::Degraded { why: Degradation::Plugin { seam: "clock", incident } } = health else {
+    let Health::Degraded { why: Degradation::Plugin { seam: "clock", incident, .. } } = health else {
         panic!("{health:?}")
     };
     incident

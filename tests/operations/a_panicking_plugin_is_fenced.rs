@@ -29,7 +29,7 @@ fn a_weigher_that_panics_refuses_its_event_alone() {
     let stats = engine.stats();
     assert_eq!((stats.applied, stats.plugin_panics, stats.n_items), (2, 1, 2));
     assert_eq!(stats.refused[&Refusal::WeigherPanicked], 1);
-    let Health::Degraded { why: Degradation::Plugin { seam, incident: Incident::Panicked { message } } } =
+    let Health::Degraded { why: Degradation::Plugin { seam, incident: Incident::Panicked { message }, .. } } =
         engine.health()
     else {
         panic!("{:?}", engine.health());
@@ -58,6 +58,7 @@ fn a_sweep_policy_that_panics_waits() {
     engine.reader().view_after(&receipt, PATIENCE).expect("the engine goes on");
     let why = Degradation::Plugin {
         seam: "sweep policy",
+        plug_in: None,
         incident: Incident::Panicked { message: "no idea".to_owned() },
     };
     assert_eq!(engine.health(), Health::Degraded { why });

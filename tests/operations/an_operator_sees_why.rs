@@ -195,17 +195,21 @@ fn a_sweep_tells_how_far_it_has_come() {
     let engine = small().als(als).sweeps(200, 200).open().expect("usable settings");
     engine.import(random_events(1, 20_000, 500, 200)).expect("it runs");
     let sweep = engine.sweep_now().expect("it runs");
-    let mut seen = Vec::new();
+    let (mut seen, mut n_bytes) = (Vec::new(), 0);
     while engine.stats().sweeps == 0 {
-        if let Some(progress) = engine.stats().sweep {
+        let stats = engine.stats();
+        if let Some(progress) = stats.sweep {
             assert!(progress.done <= progress.of && progress.of == 200);
             seen.push(progress.done);
+            n_bytes = n_bytes.max(stats.memory.training);
         }
         std::thread::yield_now();
     }
     assert!(seen.is_sorted(), "it never goes back");
     sweep.wait().expect("there is something to learn");
-    assert_eq!(engine.stats().sweep, None);
+    // Two hundred passes take long enough to be looked at: 700 rows of 32 factors, and what they learn from.
+    assert!(n_bytes > 700 * 128, "{n_bytes}");
+    assert_eq!((engine.stats().sweep, engine.stats().memory.training), (None, 0));
     assert_eq!(engine.health().name(), "serving");
     assert!(matches!(engine.health(), Health::Serving { sweeping: false, .. }));
 }

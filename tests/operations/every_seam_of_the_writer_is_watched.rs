@@ -127,7 +127,7 @@ fn answers(engine: &Engine) {
 /// What is wrong with the plug-in of this seam, in `health` too, unless that has something graver to tell.
 fn incident(engine: &Engine, seam: &str) -> Incident {
     let of_seam = |one: Degradation| {
-        if let Degradation::Plugin { seam: named, incident } = one {
+        if let Degradation::Plugin { seam: named, incident, .. } = one {
             (named == seam).then_some(incident)
         } else {
             None

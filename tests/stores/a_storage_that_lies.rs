@@ -1,6 +1,7 @@
 //! A storage that panics or talks nonsense while it is read is refused with a reason, and harms nothing; one that a backup is
 //! written into is named, too.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ enum Flaw {
     ReadClaimsMore,
     AppendPanics,
     AppendSleeps,
+    ErrorPanics,
+    DropPanics,
 }
 
 /// A storage in memory with a flaw.
@@ -35,11 +38,11 @@ impl Storage for Flawed {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
-        Ok(Box::new(FlawedFile(self.0, self.1.open(name)?)))
+        Ok(Box::new(FlawedFile(self.0, self.1.open(name)?, Tripwire(self.0))))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn AppendFile>> {
-        Ok(Arc::new(FlawedEnd(self.0, self.1.create(name)?)))
+        Ok(Arc::new(FlawedEnd(self.0, self.1.create(name)?, Tripwire(self.0))))
     }
 
     fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
@@ -59,12 +62,42 @@ impl Storage for Flawed {
     }
 
     fn lock(&self) -> io::Result<Box<dyn StorageLock>> {
-        self.1.lock()
+        Ok(Box::new(FlawedLock(Tripwire(self.0), self.1.lock()?)))
+    }
+}
+
+/// Panics when it is dropped, if that is the flaw.
+#[derive(Debug)]
+struct Tripwire(Flaw);
+
+impl Drop for Tripwire {
+    fn drop(&mut self) {
+        assert!(self.0 != Flaw::DropPanics, "out of tune");
     }
 }
 
 #[derive(Debug)]
-struct FlawedFile(Flaw, Box<dyn ReadFile>);
+struct FlawedLock(
+    #[expect(dead_code, reason = "dropped")] Tripwire,
+    #[expect(dead_code, reason = "held")] Box<dyn StorageLock>,
+);
+
+impl StorageLock for FlawedLock {}
+
+/// An error that cannot be told.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("out of tune")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
+
+#[derive(Debug)]
+struct FlawedFile(Flaw, Box<dyn ReadFile>, #[expect(dead_code, reason = "dropped")] Tripwire);
 
 impl Read for FlawedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -83,13 +116,16 @@ impl ReadFile for FlawedFile {
 }
 
 #[derive(Debug)]
-struct FlawedEnd(Flaw, Arc<dyn AppendFile>);
+struct FlawedEnd(Flaw, Arc<dyn AppendFile>, #[expect(dead_code, reason = "dropped")] Tripwire);
 
 impl AppendFile for FlawedEnd {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
         assert!(self.0 != Flaw::AppendPanics, "out of tune");
         if self.0 == Flaw::AppendSleeps {
             std::thread::sleep(Duration::from_millis(200));
+        }
+        if self.0 == Flaw::ErrorPanics {
+            return Err(io::Error::other(Unspeakable));
         }
         self.1.append(bytes)
     }
@@ -161,7 +197,7 @@ fn a_storage_that_panics_or_sleeps_in_a_backup_is_named_and_the_engine_goes_on()
         let backup = engine.backup_in(Flawed(flaw, MemoryStorage::new())).expect("running").wait();
         assert_eq!(backup.is_err(), flaw == Flaw::AppendPanics, "{backup:?}");
         let health = engine.health();
-        let Health::Degraded { why: Degradation::Plugin { seam: "storage", incident } } = health else {
+        let Health::Degraded { why: Degradation::Plugin { seam: "storage", incident, .. } } = health else {
             panic!("{health:?}")
         };
         if let Incident::Slow { took, .. } = incident {
@@ -171,4 +207,40 @@ fn a_storage_that_panics_or_sleeps_in_a_backup_is_named_and_the_engine_goes_on()
         }
         check_goes_on(&engine, 2);
     }
+}
+
+#[test]
+fn what_panics_when_it_is_dropped_is_named_and_loses_nothing() {
+    let storage = MemoryStorage::new();
+    let engine = stored(Flaw::DropPanics, &storage).open().expect("all else is sound");
+    for item in 0..5 {
+        check_goes_on(&engine, item);
+    }
+    engine.checkpoint().expect("running").wait().expect("what was written is written");
+    let plugins = engine.stats().plugins;
+    assert!(plugins.iter().any(|one| one.seam == "storage" && one.panics > 0), "{plugins:?}");
+    assert!(matches!(
+        engine.health(),
+        Health::Degraded {
+            why: Degradation::Plugin { seam: "storage", incident: Incident::Panicked { .. }, .. }
+        }
+    ));
+    let report = engine.shutdown(PATIENCE).expect("the writer is alive");
+    assert_eq!(report.durable, Some(report.applied));
+    let engine = stored(Flaw::None, &storage).open().expect("nothing is missing");
+    assert_eq!(engine.reader().view().user("ana").history().len(), 5);
+}
+
+#[test]
+fn an_error_that_panics_when_it_is_told_is_a_failure_like_any_other() {
+    let storage = store();
+    let engine = small().open().expect("usable settings");
+    let backup = engine.backup_in(Flawed(Flaw::ErrorPanics, MemoryStorage::new())).expect("running").wait();
+    assert!(format!("{backup:?}").contains("the storage panicked: out of tune"), "{backup:?}");
+    check_goes_on(&engine, 1);
+
+    // Where events are written it makes the engine read-only, not dead.
+    let opened = stored(Flaw::ErrorPanics, &storage).open();
+    let refused = opened.expect_err("opening begins a segment");
+    assert!(cause(&refused).contains("the storage panicked: out of tune"), "{refused:?}");
 }

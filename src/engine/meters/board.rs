@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 #[cfg(feature = "reload")]
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::health::{Degradation, Health, with_causes};
+use super::health::{Degradation, Health};
 use super::memory::WriterBytes;
 use super::stages::{StageLatencies, Stages};
 use super::stats::{ReloadStats, Stats, SweepProgress};
@@ -18,10 +17,10 @@ use super::watches::Watches;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::engine::open::RecoveryReport;
 use crate::engine::sources::SourceMeters;
-use crate::guard::{Counter, LatencyHistogram, Watch};
+use crate::guard::{Counter, Latest, Watch, with_causes};
 use crate::model::{Refusal, Shared};
 use crate::storage::StorageFailure;
-use crate::training::{SweepReport, TrainingError};
+use crate::training::{Progress, SweepReport, TrainingError};
 use crate::types::GenerationId;
 
 /// Where the writer counts and everybody reads.
@@ -69,7 +68,7 @@ struct Rare {
 /// A sweep under way.
 #[derive(Debug)]
 struct UnderWay {
-    done: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
     of: usize,
     began: Instant,
 }
@@ -164,10 +163,10 @@ impl Meters {
         self.stages.event_to_visible.record(duration);
     }
 
-    /// A sweep of so many passes begins, which counts those that are done.
-    pub(crate) fn sweep_began(&self, done: Arc<AtomicUsize>, of: usize) {
+    /// A sweep of so many passes begins.
+    pub(crate) fn sweep_began(&self, progress: Arc<Progress>, of: usize) {
         tracing::debug!(target: "segue::sweep", n_sweeps = of, "a sweep began");
-        self.rare.lock().sweep = Some(UnderWay { done, of, began: Instant::now() });
+        self.rare.lock().sweep = Some(UnderWay { progress, of, began: Instant::now() });
     }
 
     /// It has ended, however it did.
@@ -258,7 +257,8 @@ impl Meters {
         let checkpoint =
             rare.checkpoint_failure.clone().map(|message| Degradation::CheckpointFailed { message });
         let plugins = self.watches.iter().filter_map(Watch::latest);
-        let plugins = plugins.map(|(seam, incident)| Degradation::Plugin { seam, incident });
+        let plugins =
+            plugins.map(|Latest { seam, plug_in, incident }| Degradation::Plugin { seam, plug_in, incident });
         let sources = self.sources().filter_map(SourceMeters::trouble);
         sweep.into_iter().chain(checkpoint).chain(sources).chain(plugins).collect()
     }
@@ -305,7 +305,11 @@ impl Meters {
             n_users: shared.user_ids.len() as usize,
             n_items: shared.item_ids.len() as usize,
             n_bytes: rare.bytes.capped,
-            memory: rare.bytes.with(&generation, queue.n_bytes),
+            memory: rare.bytes.with(
+                &generation,
+                queue.n_bytes,
+                rare.sweep.as_ref().map_or(0, |sweep| sweep.progress.n_bytes()),
+            ),
             queue_len: queue.len,
             queue_capacity: queue.capacity,
             lag: self.waiting.age(queue.len),
@@ -314,59 +318,23 @@ impl Meters {
     }
 
     fn stage_latencies(&self) -> StageLatencies {
-        let [
-            queue_wait,
-            weigh,
-            apply,
-            journal,
-            fold_in,
-            publish,
-            item_fold,
-            freeze,
-            sweep,
-            swap,
-            checkpoint,
-            sync,
-            query,
-            event_to_visible,
-        ] = self.histograms().map(|(_, histogram)| histogram.summary());
-        StageLatencies {
-            queue_wait,
-            weigh,
-            apply,
-            journal,
-            fold_in,
-            publish,
-            item_fold,
-            freeze,
-            sweep,
-            swap,
-            checkpoint,
-            sync,
-            query,
-            event_to_visible,
-        }
-    }
-
-    /// The histogram of every stage by the stage's name, in the order of [`StageLatencies`].
-    pub(crate) fn histograms(&self) -> [(&'static str, &LatencyHistogram); 14] {
         let Self { stages, watches, .. } = self;
-        [
-            ("queue_wait", &stages.queue_wait),
-            ("weigh", watches.weigher.latency()),
-            ("apply", &stages.apply),
-            ("journal", &stages.journal),
-            ("fold_in", &stages.fold_in),
-            ("publish", &stages.publish),
-            ("item_fold", &stages.item_fold),
-            ("freeze", &stages.freeze),
-            ("sweep", &stages.sweep),
-            ("swap", &stages.swap),
-            ("checkpoint", &stages.checkpoint),
-            ("sync", &watches.storage.syncs),
-            ("query", &watches.queries.lists),
-            ("event_to_visible", &stages.event_to_visible),
-        ]
+        StageLatencies {
+            queue_wait: stages.queue_wait.summary(),
+            weigh: watches.weigher.latency().summary(),
+            apply: stages.apply.summary(),
+            journal: stages.journal.summary(),
+            fold_in: stages.fold_in.summary(),
+            publish: stages.publish.summary(),
+            item_fold: stages.item_fold.summary(),
+            freeze: stages.freeze.summary(),
+            sweep: stages.sweep.summary(),
+            swap: stages.swap.summary(),
+            checkpoint: stages.checkpoint.summary(),
+            sync: watches.storage.syncs.summary(),
+            query: watches.queries.lists.summary(),
+            event_to_visible: stages.event_to_visible.summary(),
+        }
     }
 }
 
@@ -380,8 +348,6 @@ impl Rare {
 
 impl UnderWay {
     fn progress(&self) -> SweepProgress {
-        // ORDERING: a statistic publishes nothing but its own value.
-        let done = self.done.load(Ordering::Relaxed);
-        SweepProgress { done, of: self.of, elapsed: self.began.elapsed() }
+        SweepProgress { done: self.progress.n_done(), of: self.of, elapsed: self.began.elapsed() }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::open::RecoveryReport;
-use crate::guard::Incident;
+use crate::guard::{Incident, with_causes};
 use crate::storage::StorageFailure;
 use crate::training::TrainingError;
 use crate::types::GenerationId;
@@ -88,6 +88,9 @@ pub enum Degradation {
     Plugin {
         /// Which seam.
         seam: &'static str,
+        /// Which one of several, by the name of its type, or of the function that a closure stands in; `None` where an
+        /// engine has but one.
+        plug_in: Option<&'static str>,
         /// What it did.
         incident: Incident,
     },
@@ -160,15 +163,12 @@ impl fmt::Display for Degradation {
             Self::Source { name, incident } => {
                 write!(f, "the source of events {name:?} misbehaved: {incident}")
             }
-            Self::Plugin { seam, incident } => write!(f, "the plug-in {seam} misbehaved: {incident}"),
+            Self::Plugin { seam, plug_in, incident } => {
+                let name = plug_in.map(|name| format!(" {name}")).unwrap_or_default();
+                write!(f, "the plug-in {seam}{name} misbehaved: {incident}")
+            }
         }
     }
-}
-
-/// What an error says, and what each of its causes says.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]
@@ -189,8 +189,17 @@ mod tests {
         );
         let (took, budget) = (Duration::from_millis(200), Duration::from_millis(1));
         assert_eq!(
-            degraded(Degradation::Plugin { seam: "weigher", incident: Incident::Slow { took, budget } }),
+            degraded(Degradation::Plugin {
+                seam: "weigher",
+                plug_in: None,
+                incident: Incident::Slow { took, budget }
+            }),
             "degraded: the plug-in weigher misbehaved: it took 200ms, and may take 1ms"
+        );
+        let incident = Incident::Panicked { message: "out of tune".to_owned() };
+        assert_eq!(
+            degraded(Degradation::Plugin { seam: "filter", plug_in: Some("app::NoSwearing"), incident }),
+            "degraded: the plug-in filter app::NoSwearing misbehaved: it panicked: out of tune"
         );
         let serving =
             |sweeping| Health::Serving { generation: GenerationId::ZERO.next(), sweeping, recovery: None };

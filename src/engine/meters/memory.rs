@@ -30,6 +30,8 @@ pub struct MemoryStats {
     pub model_before: u64,
     /// Generations that a view held when it was last looked.
     pub retired_generations: u64,
+    /// What the sweep under way learns from, and the rows that it trains; 0 without one.
+    pub training: u64,
 }
 
 impl MemoryStats {
@@ -53,6 +55,7 @@ impl MemoryStats {
             ("queue", self.queue),
             ("model_before", self.model_before),
             ("retired_generations", self.retired_generations),
+            ("training", self.training),
         ]
         .into_iter()
     }
@@ -75,7 +78,7 @@ pub(crate) struct WriterBytes {
 
 impl WriterBytes {
     /// With what the published model and the queue take.
-    pub(super) fn with(self, generation: &Generation, queue: u64) -> MemoryStats {
+    pub(super) fn with(self, generation: &Generation, queue: u64, training: u64) -> MemoryStats {
         let items = &generation.items.load().rows;
         MemoryStats {
             histories: self.histories,
@@ -90,6 +93,7 @@ impl WriterBytes {
             queue,
             model_before: self.model_before,
             retired_generations: self.retired_generations,
+            training,
         }
     }
 }

@@ -11,7 +11,6 @@ mod waiting;
 mod watches;
 
 pub(super) use board::{Meters, QueueState};
-pub(super) use health::with_causes;
 pub use health::{Degradation, Health};
 pub use memory::MemoryStats;
 pub(super) use memory::WriterBytes;

@@ -39,6 +39,29 @@ pub struct StageLatencies {
     pub event_to_visible: LatencySummary,
 }
 
+impl StageLatencies {
+    /// Each stage by its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, LatencySummary)> + use<> {
+        [
+            ("queue_wait", self.queue_wait),
+            ("weigh", self.weigh),
+            ("apply", self.apply),
+            ("journal", self.journal),
+            ("fold_in", self.fold_in),
+            ("publish", self.publish),
+            ("item_fold", self.item_fold),
+            ("freeze", self.freeze),
+            ("sweep", self.sweep),
+            ("swap", self.swap),
+            ("checkpoint", self.checkpoint),
+            ("sync", self.sync),
+            ("query", self.query),
+            ("event_to_visible", self.event_to_visible),
+        ]
+        .into_iter()
+    }
+}
+
 /// The stages that the engine itself times.
 #[derive(Debug, Default)]
 pub(crate) struct Stages {

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::learn::SourcePart;
 use super::stats::SourceMeters;
-use crate::engine::meters::with_causes;
 use crate::engine::queue::RowsAtSending;
-use crate::guard::fenced;
+use crate::guard::{fenced, with_causes};
 use crate::ingest::{
     EventSource, Given, Interaction, InvalidEvent, Pull, SourceBatch, SourceError, SourceWaker,
 };

@@ -102,7 +102,7 @@ impl SourceMeters {
 
     /// What is wrong with it.
     pub(in crate::engine) fn trouble(&self) -> Option<Degradation> {
-        let (_, incident) = self.watch.latest()?;
+        let incident = self.watch.latest()?.incident;
         Some(Degradation::Source { name: self.name.to_string(), incident })
     }
 

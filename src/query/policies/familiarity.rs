@@ -15,6 +15,8 @@ use super::error::{PolicyError, in_range};
 /// long. Within a kind the best come first. Where there are none left of a kind, others fill in, so a list is never shorter
 /// for it; what its listener has skipped comes last.
 ///
+/// A request can bring a dial of its own, which goes before the engine's: [`ItemQuery::with`](crate::ItemQuery::with) takes one.
+///
 /// Acts where known items may be shown at all, by [`ItemQuery::allow_known`](crate::ItemQuery::allow_known); there it gets the
 /// best known and the best new items, as many of each as there would be of all. Elsewhere it changes nothing.
 ///
@@ -28,8 +30,9 @@ use super::error::{PolicyError, in_range};
 /// let dial = Familiarity::new(0.3)?.forgotten_share(0.5)?.forgotten_after(60 * day);
 /// let engine = Engine::builder().slate(dial).open()?;
 /// engine.import([Event::listen("ana", "portishead"), Event::listen("ben", "tricky")])?;
-/// let picks = engine.reader().view().user("ana").recommend().allow_known().limit(10).run()?;
-/// # let _ = picks;
+/// let view = engine.reader().view();
+/// let picks = view.user("ana").recommend().allow_known().limit(1).with(Familiarity::new(1.0)?).run()?;
+/// assert_eq!(picks[0].item, "portishead".into(), "she wants nothing but what she knows");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -111,15 +114,16 @@ impl Kind {
 
 impl SlatePolicy for Familiarity {
     fn arrange(&self, request: &Request<'_>, ranked: &[Candidate]) -> Vec<usize> {
+        let dial = request.get::<Self>().unwrap_or(self);
         let mut left: [VecDeque<usize>; Kind::COUNT] = Default::default();
         for (place, candidate) in ranked.iter().enumerate() {
-            left[self.kind_of(request, candidate.heard) as usize].push_back(place);
+            left[dial.kind_of(request, candidate.heard) as usize].push_back(place);
         }
         let mut n_known = 0;
         let next = |at: usize| {
-            let wanted = if !is_due(at, self.share) {
+            let wanted = if !is_due(at, dial.share) {
                 Kind::New
-            } else if is_due(n_known, self.forgotten_share) {
+            } else if is_due(n_known, dial.forgotten_share) {
                 Kind::Forgotten
             } else {
                 Kind::Known
@@ -148,13 +152,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::query::request::for_tests::{candidate, heard, request};
+    use crate::query::{TestRequest, candidate, heard};
+    use crate::types::Timestamp;
 
     const DAY: Duration = Duration::from_secs(24 * 3_600);
 
+    /// Heard so many times, last `ago` before the request, and liked so much.
+    fn heard_ago(events: u32, ago: Duration, preference: f32) -> Heard {
+        let at = TestRequest::new(0).request().at.unix_ms();
+        heard(
+            events,
+            Timestamp::from_unix_ms(at - i64::try_from(ago.as_millis()).expect("short")),
+            preference,
+        )
+    }
+
     /// Of every kind in turn, so many in all.
-    fn candidates(n: u32) -> Vec<Candidate> {
-        let known = [heard(5, DAY, 1.0), heard(5, 90 * DAY, 1.0), heard(2, DAY, -0.5)];
+    fn candidates(n: u64) -> Vec<Candidate> {
+        let known = [heard_ago(5, DAY, 1.0), heard_ago(5, 90 * DAY, 1.0), heard_ago(2, DAY, -0.5)];
         let facts = [None, Some(known[0]), Some(known[1]), Some(known[2])];
         let one = |(item, heard)| Candidate { heard, ..candidate(item, 1.0) };
         (0..n).zip(facts.into_iter().cycle()).map(one).collect()
@@ -164,16 +179,32 @@ mod tests {
     fn known_and_new_are_spread_evenly_and_favourites_come_back() {
         let dial = Familiarity::new(0.5).and_then(|dial| dial.forgotten_share(0.5)).expect("in range");
         // Known from place 0 on, every second; of those every second forgotten, beginning with the first.
-        assert_eq!(dial.arrange(&request(8), &candidates(40)), [2, 0, 1, 4, 6, 8, 5, 12]);
+        assert_eq!(dial.arrange(&TestRequest::new(8).request(), &candidates(40)), [2, 0, 1, 4, 6, 8, 5, 12]);
         let all_new = Familiarity::new(0.0).expect("in range");
-        assert_eq!(all_new.arrange(&request(3), &candidates(40)), [0, 4, 8]);
-        assert_eq!(all_new.arrange(&request(5), &candidates(4)), [0, 1, 2, 3], "never shorter for it");
+        assert_eq!(all_new.arrange(&TestRequest::new(3).request(), &candidates(40)), [0, 4, 8]);
+        assert_eq!(
+            all_new.arrange(&TestRequest::new(5).request(), &candidates(4)),
+            [0, 1, 2, 3],
+            "never shorter for it"
+        );
+    }
+
+    #[test]
+    fn a_request_brings_a_dial_of_its_own() {
+        let (all_new, all_known) =
+            (Familiarity::new(0.0).expect("in range"), Familiarity::new(1.0).expect("in range"));
+        let asked = TestRequest::new(2).with(all_known);
+        let list = all_new.arrange(&asked.request(), &candidates(40));
+        assert_eq!(list, all_known.arrange(&TestRequest::new(2).request(), &candidates(40)));
+        assert_ne!(list, all_new.arrange(&TestRequest::new(2).request(), &candidates(40)));
     }
 
     #[test]
     fn what_is_no_favourite_is_never_a_forgotten_one() {
         let dial = Familiarity::new(1.0).and_then(|dial| dial.forgotten_share(1.0)).expect("in range");
-        let kinds = |events, ago, preference| dial.kind_of(&request(1), Some(heard(events, ago, preference)));
+        let kinds = |events, ago, preference| {
+            dial.kind_of(&TestRequest::new(1).request(), Some(heard_ago(events, ago, preference)))
+        };
         assert_eq!(kinds(3, 30 * DAY, 0.5), Kind::Forgotten);
         assert_eq!(kinds(2, 30 * DAY, 0.5), Kind::Known);
         assert_eq!(kinds(3, 29 * DAY, 0.5), Kind::Known);
@@ -195,7 +226,7 @@ mod tests {
         fn every_beginning_of_a_list_has_its_share(share in 0.0_f32..=1.0, limit in 0_usize..60) {
             let dial = Familiarity::new(share).expect("in range");
             let ranked = candidates(240);
-            let list = dial.arrange(&request(limit), &ranked);
+            let list = dial.arrange(&TestRequest::new(limit).request(), &ranked);
             prop_assert_eq!(list.len(), limit);
             for n in 0..=limit {
                 let known = list[..n].iter().filter(|&&place| ranked[place].heard.is_some()).count();
@@ -204,7 +235,7 @@ mod tests {
             }
             // The best of a kind come first.
             for kind in [Kind::New, Kind::Known, Kind::Forgotten] {
-                let of_kind = list.iter().filter(|&&place| dial.kind_of(&request(1), ranked[place].heard) == kind);
+                let of_kind = list.iter().filter(|&&place| dial.kind_of(&TestRequest::new(1).request(), ranked[place].heard) == kind);
                 prop_assert!(of_kind.is_sorted());
             }
         }

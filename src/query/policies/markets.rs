@@ -49,7 +49,8 @@ impl fmt::Display for Market {
 /// Shows in a market what is available there.
 ///
 /// A request says which market it is for ([`ItemQuery::in_market`](crate::ItemQuery::in_market)), or
-/// [`chosen_by`](Self::chosen_by) finds it out; one that says nothing is not filtered. An item that was never [set](Self::set) is
+/// [`chosen_by`](Self::chosen_by) finds it out; one that says nothing is not filtered, unless
+/// [`required`](Self::required) says otherwise. An item that was never [set](Self::set) is
 /// available nowhere, unless [`unset_everywhere`](Self::unset_everywhere) says otherwise.
 ///
 /// A handle: clone it, give one to the engine and keep another. Every list asked for after a change goes by it; items may
@@ -78,6 +79,7 @@ impl fmt::Display for Market {
 pub struct Markets {
     shelf: Arc<Shelf>,
     unset: Unset,
+    unnamed: Unnamed,
     choose: Option<Choose>,
 }
 
@@ -88,6 +90,14 @@ enum Unset {
     #[default]
     Nowhere,
     Everywhere,
+}
+
+/// What is shown where no market is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Unnamed {
+    #[default]
+    Everything,
+    Nothing,
 }
 
 /// What is available, replaced with each change.
@@ -214,6 +224,13 @@ impl Markets {
         Self { unset: Unset::Everywhere, ..self }
     }
 
+    /// A request that says nothing of a market, and of which [`chosen_by`](Self::chosen_by) finds out none, is shown nothing: where
+    /// licences are kept strictly, what was forgotten should show. Of this handle and what is cloned from it alone.
+    #[must_use]
+    pub fn required(self) -> Self {
+        Self { unnamed: Unnamed::Nothing, ..self }
+    }
+
     /// Finds out which market a request is for that does not say so itself: from its user, its context, or a type of the host's.
     #[must_use]
     pub fn chosen_by(self, choose: impl Fn(&Request<'_>) -> Option<Market> + Send + Sync + 'static) -> Self {
@@ -233,7 +250,7 @@ impl fmt::Debug for Markets {
         let table = self.shelf.now.load();
         let mut debug = f.debug_struct("Markets");
         debug.field("n_items", &table.rows.len()).field("n_markets", &table.markets.len());
-        debug.field("unset", &self.unset).finish_non_exhaustive()
+        debug.field("unset", &self.unset).field("unnamed", &self.unnamed).finish_non_exhaustive()
     }
 }
 
@@ -244,7 +261,10 @@ impl Filter for Markets {
         let table = market.is_some().then(|| self.shelf.now.load());
         let bits = table.as_ref().zip(market).and_then(|(table, market)| table.markets.get(&market).cloned());
         Box::new(move |candidates: &[Candidate], keep: &mut [bool]| {
-            let Some(table) = &table else { return };
+            let Some(table) = &table else {
+                keep.fill(self.unnamed == Unnamed::Everything);
+                return;
+            };
             for (keep, candidate) in keep.iter_mut().zip(candidates) {
                 *keep = self.shows(table, bits.as_deref(), &candidate.item);
             }
@@ -274,6 +294,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::query::{TestRequest, candidate};
 
     const CODES: [&str; 4] = ["DE", "FR", "GB", "JP"];
 
@@ -304,6 +325,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn who_names_no_market_is_shown_everything_or_nothing() {
+        let markets = Markets::new();
+        markets.set([("air", ["FR"]), ("muse", ["GB"])]);
+        let shown = |markets: &Markets, asked: TestRequest| {
+            let candidates = [candidate("air", 1.0), candidate("muse", 0.5)];
+            let mut keep = [true; 2];
+            markets.for_request(&asked.request()).keep(&candidates, &mut keep);
+            keep
+        };
+        let french = || TestRequest::new(2).with(Market::from("FR"));
+        assert_eq!(shown(&markets, TestRequest::new(2)), [true, true]);
+        assert_eq!(shown(&markets, french()), [true, false]);
+        let strict = markets.required();
+        assert_eq!(shown(&strict, TestRequest::new(2)), [false, false]);
+        assert_eq!(shown(&strict, french()), [true, false]);
+        let guessed = strict.chosen_by(|request| request.user.map(|_| Market::from("GB")));
+        assert_eq!(shown(&guessed, TestRequest::new(2).user("ana")), [false, true]);
+        assert_eq!(shown(&guessed, TestRequest::new(2)), [false, false]);
     }
 
     #[test]

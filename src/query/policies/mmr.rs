@@ -123,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::query::request::for_tests::{candidate, request};
+    use crate::query::{TestRequest, candidate};
 
     /// As it stands in the paper, everything reckoned anew for every place.
     fn naive(lambda: f32, limit: usize, relevances: &[f32], similarity: &[Vec<f32>]) -> Vec<usize> {
@@ -154,23 +154,29 @@ mod tests {
             let n = scores.len();
             let similarity: Vec<Vec<f32>> =
                 (0..n).map(|a| (0..n).map(|b| seed[a.min(b) * 12 + a.max(b)]).collect()).collect();
-            let ranked: Vec<_> = (0..).zip(&scores).map(|(item, &score)| candidate(item, score)).collect();
+            let ranked: Vec<_> = (0_u64..).zip(&scores).map(|(item, &score)| candidate(item, score)).collect();
             let expected = naive(lambda, limit, &relevances(&ranked), &similarity);
             let number = |item: &ItemId| usize::try_from(item.as_u64().expect("a number")).expect("small");
             let by_host = move |a: &ItemId, b: &ItemId| similarity[number(a)][number(b)];
             let mmr = Mmr::by(lambda, by_host).expect("in range");
-            prop_assert_eq!(mmr.arrange(&request(limit), &ranked), expected);
+            prop_assert_eq!(mmr.arrange(&TestRequest::new(limit).request(), &ranked), expected);
         }
     }
 
     #[test]
     fn what_is_alike_comes_later_and_nonsense_is_no_likeness() {
         let ranked: Vec<_> =
-            [(0, 1.0), (1, 0.9), (2, 0.5), (3, 0.0)].map(|(n, score)| candidate(n, score)).into();
+            [(0_u64, 1.0), (1, 0.9), (2, 0.5), (3, 0.0)].map(|(n, score)| candidate(n, score)).into();
         let pairs =
             |a: &ItemId, b: &ItemId| if a.as_u64().max(b.as_u64()) == Some(1) { 1.0 } else { f32::NAN };
-        assert_eq!(Mmr::by(0.5, pairs).expect("in range").arrange(&request(4), &ranked), [0, 2, 3, 1]);
-        assert_eq!(Mmr::by(1.0, pairs).expect("in range").arrange(&request(9), &ranked), [0, 1, 2, 3]);
+        assert_eq!(
+            Mmr::by(0.5, pairs).expect("in range").arrange(&TestRequest::new(4).request(), &ranked),
+            [0, 2, 3, 1]
+        );
+        assert_eq!(
+            Mmr::by(1.0, pairs).expect("in range").arrange(&TestRequest::new(9).request(), &ranked),
+            [0, 1, 2, 3]
+        );
         assert!(matches!(Mmr::by_vectors(f32::NAN), Err(PolicyError::OutOfRange { setting: "lambda", .. })));
     }
 }

@@ -108,7 +108,7 @@ fn of_a_file_in_words(notice: &Notice<'_>) -> Option<String> {
             format!("line {line} has no end")
         }
         Notice::SettingsRefused { error, .. } => error.to_string(),
-        Notice::ListRead { change, .. } => format!("{} lines more", change.added),
+        Notice::ListRead { change, .. } => format!("{} lines more", change.added.len()),
         Notice::ListRefused { error: ListFileError::Line { line, what }, .. } => {
             format!("line {line}: {what}")
         }

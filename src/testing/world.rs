@@ -14,26 +14,26 @@ use crate::types::{Context, Event, ItemId, ManualClock, Timestamp, UserId};
 ///
 /// ```
 /// use segue::plugin::Markets;
-/// use segue::testing::Trial;
+/// use segue::testing::World;
 ///
 /// let markets = Markets::new();
 /// markets.set((0..100_u64).map(|item| (item, ["DE"])));
-/// Trial::default().requests(|query| query.in_market("DE")).check_filter(markets);
+/// World::default().requests(|query| query.in_market("DE")).check_filter(markets);
 /// ```
-pub struct Trial {
+pub struct World {
     events: Vec<Event>,
     with: With,
 }
 
 type With = Box<dyn for<'q> Fn(ItemQuery<'q>) -> ItemQuery<'q> + Sync>;
 
-impl fmt::Debug for Trial {
+impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trial").field("n_events", &self.events.len()).finish_non_exhaustive()
+        f.debug_struct("World").field("n_events", &self.events.len()).finish_non_exhaustive()
     }
 }
 
-impl Default for Trial {
+impl Default for World {
     /// Forty listeners, numbered from 0 on, who have heard, liked and skipped some of two hundred items, numbered likewise.
     fn default() -> Self {
         let one = |user: u64, nth: u64| {
@@ -53,7 +53,7 @@ impl Default for Trial {
 /// When requests are made.
 const NOON: i64 = 1_700_000_000;
 
-impl Trial {
+impl World {
     /// Of these events. A hundred and more, of several users, make the best test.
     pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
         Self { events: events.into_iter().collect(), with: Box::new(|query| query) }
