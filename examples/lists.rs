@@ -2,12 +2,12 @@
 //!
 //! Run with `cargo run --release --example lists`.
 //!
-//! Four times the same listener of the demo world: as the model has it; without what must not be shown; with what the
-//! house wants to be heard; and with no two artists of one genre side by side.
+//! Four times the same listener of the demo world, by the same model: as the model has it; without what must not be shown; with
+//! what the house wants to be heard; and with no two artists of one genre side by side.
 
 use segue::demo::DemoWorld;
 use segue::plugin::{Candidate, Request, SpacedBy};
-use segue::{AlsParams, Catalogue, Engine, EngineBuilder, ItemId};
+use segue::{AlsParams, Catalogue, EngineBuilder, ItemId, ManualEngine};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let world = DemoWorld::builder().n_listeners(400).n_artists(300).build()?;
@@ -43,9 +43,10 @@ fn show(
     with: impl FnOnce(EngineBuilder) -> EngineBuilder,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let als = AlsParams::builder().n_factors(32).build()?;
-    let engine = with(Engine::builder().als(als)).open()?;
-    engine.import(world.events().take(40_000))?;
-    engine.sweep_now()?.wait()?;
+    // Driven by hand, so that the model is the same each time.
+    let mut engine = with(ManualEngine::builder().als(als)).open_manual()?;
+    engine.import(world.events().take(40_000));
+    engine.sweep()?;
     let listener = world.events().next().map(|event| event.user().clone()).ok_or("the world has events")?;
     println!("{what}");
     for pick in &engine.reader().view().user(listener).recommend().limit(6).run()? {

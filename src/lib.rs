@@ -148,8 +148,8 @@ pub use storage::{
     AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock, StoreError,
 };
 pub use training::{
-    GateFacts, GateRefusal, GateReport, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision,
-    SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
+    GateFacts, GateRefusal, GateReport, ModelOrigin, NeverSweep, PublishAlways, QualityGate, SweepContext,
+    SweepDecision, SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
 };
 pub use types::{
     Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,

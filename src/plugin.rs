@@ -83,8 +83,8 @@ pub use crate::storage::{
     AppendFile, DirStorage, MemoryStorage, ReadFile, Storage, StorageFailure, StorageLock,
 };
 pub use crate::training::{
-    GateFacts, GateRefusal, GateReport, NeverSweep, PublishAlways, QualityGate, SweepContext, SweepDecision,
-    SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
+    GateFacts, GateRefusal, GateReport, ModelOrigin, NeverSweep, PublishAlways, QualityGate, SweepContext,
+    SweepDecision, SweepEvery, SweepGate, SweepPolicy, SweepReport, TrainingError, Trial,
 };
 pub use crate::types::{
     Action, ActionKind, ActionName, Activity, Catalogue, CatalogueEntry, Clock, Context, Device, Event,

@@ -79,7 +79,7 @@ pub enum BuildError {
     },
     /// The settings file cannot be used as it is.
     #[cfg(feature = "reload")]
-    #[error("the settings file {} is refused", path.display())]
+    #[error("the settings file {} is refused: {source}", path.display())]
     SettingsFile {
         /// The file.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum BuildError {
     },
     /// A list file cannot be used as it is.
     #[cfg(feature = "reload")]
-    #[error("the list file {} is refused", path.display())]
+    #[error("the list file {} is refused: {source}", path.display())]
     ListFile {
         /// The file.
         path: PathBuf,

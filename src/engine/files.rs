@@ -63,9 +63,14 @@ impl Herald {
         self.observer.tell(notice);
     }
 
-    /// What a file says is in force.
-    pub(super) fn taken(&self) {
-        self.meters.file_taken();
+    /// What a file says is in force now.
+    pub(super) fn taken(&self, file: &Path) {
+        self.meters.file_taken(file, true);
+    }
+
+    /// A file says what is in force already.
+    pub(super) fn agrees(&self, file: &Path) {
+        self.meters.file_taken(file, false);
     }
 
     /// A file is refused, and nothing has changed.

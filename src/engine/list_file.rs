@@ -143,14 +143,16 @@ impl ListFile {
     fn obey(&self, contents: &Contents, herald: &Herald) {
         let file: &Path = &self.path;
         match self.target.filling(contents) {
-            Ok(None) => {}
+            // A file that is not there has nothing wrong in it.
+            Ok(None) => herald.agrees(file),
             Ok(Some(filling)) => {
                 let change = filling.change();
-                if change != ListChange::default() {
-                    herald.tell(&Notice::ListRead { file, change: &change });
-                    filling.put();
-                    herald.taken();
+                if change == ListChange::default() {
+                    return herald.agrees(file);
                 }
+                herald.tell(&Notice::ListRead { file, change: &change });
+                filling.put();
+                herald.taken(file);
             }
             Err(error) => herald.refused(file, &error, &Notice::ListRefused { file, error: &error }),
         }
@@ -219,7 +221,9 @@ fn whole(bytes: &[u8]) -> Result<&[u8], ListFileError> {
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<(usize, &str), ListFileError>> {
     let lines = bytes.split(|&byte| byte == b'\n').zip(1..).map(|(line, number)| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        str::from_utf8(line).map(|line| (number, line)).map_err(|error| wrong(number, error))
+        str::from_utf8(line).map(|line| (number, line)).map_err(|error| {
+            wrong(number, format_args!("it is not UTF-8 from its byte {} on", error.valid_up_to()))
+        })
     });
     lines.filter(|line| line.as_ref().map_or(true, |(_, line)| !line.is_empty() && !line.starts_with('#')))
 }

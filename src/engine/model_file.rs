@@ -222,7 +222,7 @@ impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
             Ok(()) | Err(_) => None,
         };
         match outcome {
-            Ok(()) => self.adopter.herald.taken(),
+            Ok(()) => self.adopter.herald.taken(&self.adopter.path),
             Err(ModelFileError::Training(TrainingError::Cancelled)) => {}
             Err(error) => self.adopter.refused(&error),
         }

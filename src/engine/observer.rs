@@ -12,8 +12,8 @@ use super::list_file::{ListChange, ListFileError};
 use super::model_file::ModelFileError;
 #[cfg(feature = "reload")]
 use super::settings::{ReloadError, SettingChange};
-use crate::guard::Watch;
-use crate::training::{SweepReport, TrainingError};
+use crate::guard::{Watch, with_causes};
+use crate::training::{ModelOrigin, SweepReport, TrainingError};
 
 /// An observer notes things down; whoever has more to do with them gives them to a thread of their own.
 const BUDGET: Duration = Duration::from_millis(10);
@@ -97,6 +97,54 @@ pub enum Notice<'a> {
     Published(&'a SweepReport),
     /// A sweep gave no model, or the gate refused it.
     SweepFailed(&'a TrainingError),
+}
+
+/// One sentence, for a log.
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "reload")]
+            Self::SettingsRead { file, changes } => {
+                write!(f, "{}: {} settings are about to change", file.display(), changes.len())
+            }
+            #[cfg(feature = "reload")]
+            Self::SettingsInForce { file, changes } => {
+                let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                write!(f, "{}: in force: {}", file.display(), changes.join(", "))
+            }
+            #[cfg(feature = "reload")]
+            Self::SettingsRefused { file, error } => write!(f, "{}: refused: {error}", file.display()),
+            #[cfg(feature = "reload")]
+            Self::ListRead { file, change } => {
+                let ListChange { added, removed, changed } = change;
+                let (added, removed, changed) = (added.len(), removed.len(), changed.len());
+                write!(f, "{}: {added} come, {removed} go and {changed} change", file.display())
+            }
+            #[cfg(feature = "reload")]
+            Self::ListRefused { file, error } => write!(f, "{}: refused: {error}", file.display()),
+            #[cfg(all(feature = "npz", feature = "reload"))]
+            Self::ModelRead { file, n_users, n_items, .. } => {
+                write!(f, "{}: a model of {n_users} users and {n_items} items", file.display())
+            }
+            #[cfg(all(feature = "npz", feature = "reload"))]
+            Self::ModelRefused { file, error } => {
+                write!(f, "{}: not adopted: {}", file.display(), with_causes(error))
+            }
+            Self::Published(SweepReport { generation, origin, n_users, n_items, .. }) => {
+                let origin = match origin {
+                    ModelOrigin::Trained => "was trained",
+                    ModelOrigin::Adopted => "was adopted",
+                    ModelOrigin::RolledBack => "is the one from before",
+                };
+                let generation = generation.get();
+                write!(
+                    f,
+                    "generation {generation} is in use: it {origin}, {n_users} users and {n_items} items"
+                )
+            }
+            Self::SweepFailed(error) => write!(f, "no new model: {}", with_causes(error)),
+        }
+    }
 }
 
 /// Does nothing with what it is told: the default.

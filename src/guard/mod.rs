@@ -14,4 +14,4 @@ pub(crate) use fence::fenced;
 pub(crate) use histogram::LatencyHistogram;
 pub use histogram::LatencySummary;
 pub use watch::{Incident, PluginStats};
-pub(crate) use watch::{Latest, Watch, WatchOf};
+pub(crate) use watch::{Standing, Watch, WatchOf};

@@ -35,12 +35,13 @@ pub(crate) struct Watch {
     good: AtomicU64,
     /// The call until which it is watched the more closely.
     suspected_until: AtomicU64,
-    latest: Mutex<Option<Latest>>,
+    /// The latest of each kind of each plug-in.
+    standing: Mutex<Vec<Standing>>,
 }
 
-/// What went wrong last.
+/// What went wrong and is told of still.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Latest {
+pub(crate) struct Standing {
     pub(crate) seam: &'static str,
     /// Which plug-in, where a seam may have several.
     pub(crate) plug_in: Option<&'static str>,
@@ -118,7 +119,7 @@ impl Watch {
             latency: LatencyHistogram::default(),
             good: AtomicU64::new(0),
             suspected_until: AtomicU64::new(0),
-            latest: Mutex::default(),
+            standing: Mutex::default(),
         }
     }
 
@@ -197,20 +198,20 @@ impl Watch {
 
     /// It works again: a failure that it told of is over.
     pub(crate) fn works_again(&self) {
-        let mut latest = self.latest.lock();
-        if matches!(*latest, Some(Latest { incident: Incident::Failed { .. }, .. })) {
-            *latest = None;
-        }
+        self.standing.lock().retain(|one| !matches!(one.incident, Incident::Failed { .. }));
     }
 
-    /// The latest incident, until [`forgive`](Self::forgive) was called or much has gone well.
-    pub(crate) fn latest(&self) -> Option<Latest> {
-        self.latest.lock().clone()
+    /// The latest incident of each kind of each plug-in, the gravest first, until [`forgive`](Self::forgive) was called or much
+    /// has gone well.
+    pub(crate) fn standing(&self) -> Vec<Standing> {
+        let mut standing = self.standing.lock().clone();
+        standing.sort_by_key(|one| one.incident.gravity());
+        standing
     }
 
     /// What was is counted for ever, but no longer told of.
     pub(crate) fn forgive(&self) {
-        *self.latest.lock() = None;
+        self.standing.lock().clear();
     }
 
     /// How long the calls took that were timed.
@@ -239,7 +240,10 @@ impl Watch {
             tracing::warn!(target: "segue::plugin", seam, plug_in, %incident, n, "a plug-in did something wrong");
         }
         self.good.store(0, Ordering::Relaxed);
-        *self.latest.lock() = Some(Latest { seam: self.seam, plug_in, incident });
+        let mut standing = self.standing.lock();
+        let kind = incident.gravity();
+        standing.retain(|one| (one.plug_in, one.incident.gravity()) != (plug_in, kind));
+        standing.push(Standing { seam: self.seam, plug_in, incident });
     }
 
     /// So many calls went well.
@@ -321,6 +325,18 @@ impl WatchOf<'_> {
     }
 }
 
+impl Incident {
+    /// A number for each kind, the least for the gravest.
+    fn gravity(&self) -> u8 {
+        match self {
+            Self::Panicked { .. } => 0,
+            Self::Failed { .. } => 1,
+            Self::Nonsense { .. } => 2,
+            Self::Slow { .. } => 3,
+        }
+    }
+}
+
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -337,23 +353,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_wrong_is_counted_and_the_latest_is_told_until_it_is_forgiven() {
+    fn what_goes_wrong_is_counted_and_told_until_it_is_forgiven() {
         let watch = Watch::new("filter", Duration::from_secs(60));
         assert_eq!(watch.call(|| 7), Some(7));
-        assert_eq!(watch.latest(), None);
+        assert_eq!(watch.standing(), []);
         assert_eq!(watch.call(|| -> u8 { panic!("out of {}", "tune") }), None);
         let message = "out of tune".to_owned();
         let incident = Incident::Panicked { message };
-        assert_eq!(watch.latest(), Some(Latest { seam: "filter", plug_in: None, incident }));
-        watch.nonsense("NaN".to_owned());
+        let panicked = Standing { seam: "filter", plug_in: None, incident };
+        assert_eq!(watch.standing(), std::slice::from_ref(&panicked));
+        for number in ["0", "NaN"] {
+            watch.nonsense(number.to_owned());
+        }
+        let incident = Incident::Nonsense { what: "NaN".to_owned() };
+        let nonsense = Standing { seam: "filter", plug_in: None, incident };
+        assert_eq!(watch.standing(), [panicked, nonsense], "the latest of each kind, the gravest first");
         watch.forgive();
-        assert_eq!(watch.latest(), None);
+        assert_eq!(watch.standing(), []);
         let impatient = Watch::new("filter", Duration::ZERO);
         impatient.call(slow);
-        let latest = impatient.latest().expect("nothing takes no time");
-        assert!(matches!(latest.incident, Incident::Slow { budget: Duration::ZERO, .. }));
+        assert!(matches!(impatient.standing()[..], [Standing { incident: Incident::Slow { .. }, .. }]));
         let PluginStats { calls, panics, overruns, nonsense, .. } = watch.stats();
-        assert_eq!((calls, panics, overruns, nonsense), (2, 1, 0, 1));
+        assert_eq!((calls, panics, overruns, nonsense), (2, 1, 0, 2));
     }
 
     /// Takes longer than a budget of nothing.
@@ -367,10 +388,12 @@ mod tests {
         assert_eq!(watch.of("mine").call(|| 7), Some(7));
         watch.of("yours").nonsense("NaN".to_owned());
         let incident = Incident::Nonsense { what: "NaN".to_owned() };
-        assert_eq!(watch.latest(), Some(Latest { seam: "filter", plug_in: Some("yours"), incident }));
+        let of_yours = Standing { seam: "filter", plug_in: Some("yours"), incident };
+        assert_eq!(watch.standing(), std::slice::from_ref(&of_yours));
         let (none, took) = watch.of("mine").call_as_part(|| -> u8 { panic!("out of tune") });
         assert_eq!((none, took), (None, Duration::ZERO));
-        assert_eq!(watch.latest().and_then(|latest| latest.plug_in), Some("mine"));
+        assert_eq!(watch.standing()[0].plug_in, Some("mine"));
+        assert_eq!(watch.standing()[1..], [of_yours]);
         assert_eq!((watch.stats().calls, watch.stats().panics, watch.stats().nonsense), (2, 1, 1));
     }
 
@@ -386,10 +409,10 @@ mod tests {
 
         let impatient = Watch::patient("weigher", Duration::ZERO, Duration::from_secs(60));
         impatient.call_often(slow);
-        assert_eq!((impatient.stats().overruns, impatient.latest()), (1, None), "a scheduler's whim");
+        assert_eq!((impatient.stats().overruns, impatient.standing()), (1, vec![]), "a scheduler's whim");
         impatient.call_often(slow);
         assert_eq!(impatient.stats().overruns, 2, "all are timed from then on");
-        assert!(matches!(impatient.latest(), Some(Latest { incident: Incident::Slow { .. }, .. })));
+        assert!(matches!(impatient.standing()[..], [Standing { incident: Incident::Slow { .. }, .. }]));
     }
 
     #[test]
@@ -400,9 +423,9 @@ mod tests {
             let watch = Watch::new("weigher", Duration::from_secs(60));
             watch.nonsense("NaN".to_owned());
             (0..LONG - SAMPLE).for_each(|_| call(&watch));
-            assert!(watch.latest().is_some());
+            assert_eq!(watch.standing().len(), 1);
             (0..2 * SAMPLE).for_each(|_| call(&watch));
-            assert_eq!(watch.latest(), None);
+            assert_eq!(watch.standing(), []);
         }
     }
 }

@@ -137,9 +137,9 @@ fn exp2(exponent: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::CellParts;
     use super::*;
     use crate::kernel::SplitMix64;
+    use crate::model::CellParts;
     use crate::types::{DayPart, ItemIdx};
 
     fn weighing(saturation: Saturation) -> Weighing {

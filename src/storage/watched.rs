@@ -252,6 +252,6 @@ mod tests {
         assert_eq!(reading(6, |_| 0).read(&mut []).expect("nothing was asked for"), 0);
         assert_eq!(seen.watch.stats().nonsense, 3);
         let what = "the end of a file after 0 bytes, which it says has 6".to_owned();
-        assert_eq!(seen.watch.latest().map(|latest| latest.incident), Some(Incident::Nonsense { what }));
+        assert_eq!(seen.watch.standing()[0].incident, Incident::Nonsense { what });
     }
 }

@@ -62,6 +62,9 @@ impl<F: Filter> Filter for FilterProbe<F> {
                 self.complaints.add("it says two things of the same items, asked twice".to_owned());
             }
             for (place, candidate) in candidates.iter().enumerate().rev() {
+                if self.complaints.is_slow() {
+                    break;
+                }
                 let mut kept = [true];
                 let one = &candidates[place..=place];
                 if let Err(message) = fenced(|| alone.borrow_mut().keep(one, &mut kept)) {

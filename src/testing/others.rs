@@ -13,8 +13,8 @@ use crate::ingest::{EventFacts, Weigher};
 use crate::model::{SkipRates, is_sensible};
 use crate::storage::{Storage, contract};
 use crate::training::{
-    GateFacts, GateRefusal, GateReport, SweepContext, SweepDecision, SweepGate, SweepPolicy, SweepReport,
-    TrainingError, Trial,
+    GateFacts, GateRefusal, GateReport, ModelOrigin, SweepContext, SweepDecision, SweepGate, SweepPolicy,
+    SweepReport, TrainingError, Trial,
 };
 use crate::types::{Action, Clock, Context, Event, EventSeq, GenerationId, ManualClock, Timestamp};
 
@@ -165,6 +165,7 @@ pub fn check_observer(observer: &dyn Observer) {
     };
     tell(Notice::Published(&SweepReport {
         generation: GenerationId::ZERO.next(),
+        origin: ModelOrigin::Trained,
         frozen_at: EventSeq::ZERO,
         n_users: 0,
         n_items: 0,

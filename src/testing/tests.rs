@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     World, check_clock, check_event_source, check_filter, check_observer, check_rescorer, check_slate,
@@ -108,7 +108,16 @@ fn what_does_wrong_is_told_what_it_did() {
     );
 
     let said = complaint(|| check_rescorer(RescoreWith(|_: &Request<'_>, _: &Candidate| f32::NAN)));
-    assert!(said.contains("a score of NaN"), "{said}");
+    assert!(said.contains("a score of NaN") && said.contains("complaints more"), "{said}");
+
+    let sleeps = |_: &Request<'_>, _: &Candidate| {
+        std::thread::sleep(Duration::from_millis(60));
+        true
+    };
+    let began = Instant::now();
+    let said = complaint(|| check_filter(FilterWith(sleeps)));
+    assert!(said.contains("and may take 50ms"), "{said}");
+    assert!(began.elapsed() < Duration::from_secs(60), "it is not waited for again and again");
 
     let panics = |_: &Request<'_>, _: &Candidate| -> bool { panic!("out of tune") };
     let said = complaint(|| check_filter(FilterWith(panics)));

@@ -342,7 +342,9 @@ pub struct GateReport {
 impl GateReport {
     pub(super) fn of(result: &ExamResult) -> Self {
         let Outcome { before, after, .. } = Outcome::of(&result.trials);
-        Self { n_trials: result.trials.len(), ndcg_before: before, ndcg: after, overlap: result.overlap }
+        // A sum of nothing is −0.
+        let (ndcg_before, ndcg) = (before + 0.0, after + 0.0);
+        Self { n_trials: result.trials.len(), ndcg_before, ndcg, overlap: result.overlap }
     }
 }
 

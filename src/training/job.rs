@@ -162,6 +162,8 @@ fn subtract_rows<'a>(path: SimdPath, gramian: &mut Gramian, rows: impl Iterator<
 pub struct SweepReport {
     /// The generation it published.
     pub generation: GenerationId,
+    /// Where the model came from.
+    pub origin: ModelOrigin,
     /// The last event it has seen.
     pub frozen_at: EventSeq,
     /// Users it solved, or a model from elsewhere was published with.
@@ -182,6 +184,19 @@ pub struct SweepReport {
     pub gate: GateReport,
     /// From the freeze to the verdict, waiting for the pool included.
     pub duration: Duration,
+}
+
+/// Where a model came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ModelOrigin {
+    /// A sweep.
+    #[default]
+    Trained,
+    /// From elsewhere: it was [adopted](crate::Engine::adopt), or read from a watched file.
+    Adopted,
+    /// From before the one in use: a [rollback](crate::Engine::rollback).
+    RolledBack,
 }
 
 /// Why a training run gave no model. The model in use stays in use.
@@ -269,7 +284,9 @@ impl Job {
                 pool,
             })?;
             self.confidences = foreign.solved(self.n_items);
-            let report = self.report(&input, 0.0, self.params.regularization());
+            // Nobody is asked about what was in use before.
+            let origin = if self.gate.is_none() { ModelOrigin::RolledBack } else { ModelOrigin::Adopted };
+            let report = self.report(&input, origin, 0.0, self.params.regularization());
             // Without rows of its own for users, everybody has what their history gives.
             let rows_of = if foreign.users.is_empty() { RowsOf::Sweep } else { RowsOf::Foreigners };
             return Ok(self.trained(model, rows_of, report, exam, pool));
@@ -279,12 +296,19 @@ impl Job {
         input.unmute(muted);
         let objective = als.objective(&input, pool).map_err(solve_error)?;
         let model = als.finish(&input, pool).map_err(solve_error)?;
-        let report = self.report(&input, objective, model.params().regularization());
+        let report = self.report(&input, ModelOrigin::Trained, objective, model.params().regularization());
         Ok(self.trained(model.into_parts(), RowsOf::Sweep, report, exam, pool))
     }
 
-    fn report(&self, input: &TrainingInput, objective: f64, regularization: f32) -> SweepReport {
+    fn report(
+        &self,
+        input: &TrainingInput,
+        origin: ModelOrigin,
+        objective: f64,
+        regularization: f32,
+    ) -> SweepReport {
         SweepReport {
+            origin,
             generation: GenerationId::ZERO,
             frozen_at: self.freeze.at(),
             n_users: self.n_users as usize,

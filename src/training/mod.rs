@@ -15,7 +15,7 @@ pub(crate) use foreign::Foreign;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
 pub(crate) use gate::{JudgeWith, WatchedGate};
 pub(crate) use job::{Candidate, Forgotten, Job};
-pub use job::{SweepReport, TrainingError};
+pub use job::{ModelOrigin, SweepReport, TrainingError};
 pub(crate) use policy::SweepWith;
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
 pub(crate) use progress::Progress;

@@ -81,17 +81,17 @@ impl Default for SweepEvery {
 }
 
 impl SweepEvery {
-    /// Every so often.
+    /// Every so often, from the [first](Self::first_after) sweep on.
     pub fn time(time: Duration) -> Self {
         Self::never().with_period(Some(time))
     }
 
-    /// Every so many minutes.
+    /// Every so many minutes, from the [first](Self::first_after) sweep on.
     pub fn minutes(minutes: u64) -> Self {
         Self::time(Duration::from_secs(minutes.saturating_mul(60)))
     }
 
-    /// Every so many events.
+    /// Every so many events, from the [first](Self::first_after) sweep on.
     pub fn events(events: u64) -> Self {
         Self::never().with_n_events(Some(events))
     }

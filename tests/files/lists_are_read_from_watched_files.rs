@@ -87,9 +87,17 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     assert_eq!((reloads.taken, reloads.refused), (1, 2));
     let latest = reloads.latest_refusal.expect("there are two");
     assert!(latest.contains("delisted.txt: line 3: "), "{latest}");
+    let health = engine.health();
+    let Health::Degraded { why: Degradation::File { file: named, message } } = &health else {
+        panic!("{health:?}")
+    };
+    assert!(*named == file && message.starts_with("line 3: "), "{health}");
     fs::remove_file(&file).expect("it is there");
     fs::write(&file, "").expect("it can be written");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("-007 -björk -never heard of".to_owned())));
+    while engine.health().name() != "serving" {
+        std::thread::yield_now();
+    }
     drop(engine);
     assert!(list.is_empty());
 }

@@ -8,8 +8,8 @@ use ndarray::Array2;
 use segue::import::{ForeignModel, ForeignSide};
 use segue::{
     AlsParams, Durability, Engine, EngineBuilder, Event, Factors, FactorsError, Limits, ManualEngine,
-    MemoryStorage, NeverSweep, Outcome, PublishAlways, Refusal, Saturation, Source, Storage, TrainingError,
-    View,
+    MemoryStorage, ModelOrigin, NeverSweep, Outcome, PublishAlways, Refusal, Saturation, Source, Storage,
+    TrainingError, View,
 };
 
 const N_FACTORS: usize = 8;
@@ -94,6 +94,7 @@ fn an_empty_engine_serves_it_from_the_first_moment() {
     let engine = small().open().expect("usable settings");
     let report = engine.adopt(model.clone()).expect("running").wait().expect("a sound model");
     assert_eq!((report.n_users, report.n_items, report.n_sweeps), (120, 300, 0));
+    assert_eq!(report.origin, ModelOrigin::Adopted);
     let view = engine.reader().view();
     assert_eq!(view.generation(), report.generation);
     assert_serves_all(&view, &model);

@@ -6,7 +6,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use segue::import::{ForeignModel, ForeignSide};
 use segue::{
     Durability, Engine, EngineBuilder, Event, Factors, GateFacts, GateRefusal, ItemId, Limits, ManualEngine,
-    MemoryStorage, Outcome, Refusal, SweepGate, SweepHandle, TrainingError, UserId, View,
+    MemoryStorage, ModelOrigin, Notice, Outcome, Refusal, SweepGate, SweepHandle, TrainingError, UserId,
+    View,
 };
 
 /// Who does nothing after the first sweep, and who does.
@@ -80,6 +81,9 @@ fn it_serves_what_was_served_before_and_twice_what_is_served_now() {
     let second = lists(&engine.reader().view());
     let report = engine.rollback().expect("no gate is asked");
     assert_eq!((report.generation.get(), report.n_sweeps), (3, 0));
+    assert_eq!(report.origin, ModelOrigin::RolledBack);
+    let told = Notice::Published(&report).to_string();
+    assert!(told.starts_with("generation 3 is in use: it is the one from before, "), "{told}");
     assert!(are_close(&lists(&engine.reader().view()), &first));
     engine.rollback().expect("no gate is asked");
     assert!(are_close(&lists(&engine.reader().view()), &second));

@@ -1,8 +1,9 @@
 //! Where the writer counts and everybody reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 #[cfg(feature = "reload")]
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use super::watches::Watches;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
 use crate::engine::open::RecoveryReport;
 use crate::engine::sources::SourceMeters;
-use crate::guard::{Counter, Latest, Watch, with_causes};
+use crate::guard::{Counter, Standing, Watch, with_causes};
 use crate::model::{Refusal, Shared};
 use crate::storage::StorageFailure;
 use crate::training::{Progress, SweepReport, TrainingError};
@@ -59,6 +60,8 @@ struct Rare {
     sweep: Option<UnderWay>,
     sweep_failure: Option<TrainingError>,
     reloads: ReloadStats,
+    /// Watched files that are not in force as they are, and why.
+    refused_files: BTreeMap<PathBuf, String>,
     checkpoint_failure: Option<String>,
     bytes: WriterBytes,
     read_only: Option<StorageFailure>,
@@ -204,20 +207,23 @@ impl Meters {
         rare.sweep_failure = Some(error.clone());
     }
 
-    /// What a watched file says is in force.
+    /// What a watched file says is in force; `is_new` if it was not before.
     #[cfg(feature = "reload")]
-    pub(crate) fn file_taken(&self) {
-        self.rare.lock().reloads.taken += 1;
+    pub(crate) fn file_taken(&self, file: &Path, is_new: bool) {
+        let mut rare = self.rare.lock();
+        rare.reloads.taken += u64::from(is_new);
+        rare.refused_files.remove(file);
     }
 
     /// A watched file is refused.
     #[cfg(feature = "reload")]
     pub(crate) fn file_refused(&self, file: &Path, error: &dyn std::error::Error) {
-        let message = format!("{}: {}", file.display(), with_causes(error));
-        tracing::warn!(target: "segue::settings", error = message, "a watched file was refused");
+        let message = with_causes(error);
+        tracing::warn!(target: "segue::settings", file = %file.display(), error = message, "a watched file was refused");
         let mut rare = self.rare.lock();
         rare.reloads.refused += 1;
-        rare.reloads.latest_refusal = Some(message);
+        rare.reloads.latest_refusal = Some(format!("{}: {message}", file.display()));
+        rare.refused_files.insert(file.to_owned(), message);
     }
 
     pub(crate) fn read_only(&self, why: StorageFailure) {
@@ -256,11 +262,17 @@ impl Meters {
         let sweep = rare.sweep_failure.clone().map(Degradation::SweepFailed);
         let checkpoint =
             rare.checkpoint_failure.clone().map(|message| Degradation::CheckpointFailed { message });
-        let plugins = self.watches.iter().filter_map(Watch::latest);
-        let plugins =
-            plugins.map(|Latest { seam, plug_in, incident }| Degradation::Plugin { seam, plug_in, incident });
-        let sources = self.sources().filter_map(SourceMeters::trouble);
-        sweep.into_iter().chain(checkpoint).chain(sources).chain(plugins).collect()
+        let files = rare
+            .refused_files
+            .iter()
+            .map(|(file, message)| Degradation::File { file: file.clone(), message: message.clone() });
+        let plugins = self
+            .watches
+            .iter()
+            .flat_map(Watch::standing)
+            .map(|Standing { seam, plug_in, incident }| Degradation::Plugin { seam, plug_in, incident });
+        let sources = self.sources().flat_map(SourceMeters::trouble);
+        sweep.into_iter().chain(checkpoint).chain(files).chain(sources).chain(plugins).collect()
     }
 
     /// Everything, with the sizes that others know.

@@ -1,6 +1,7 @@
 //! How an engine is, and why.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::open::RecoveryReport;
@@ -77,6 +78,13 @@ pub enum Degradation {
         /// Why, with its causes.
         message: String,
     },
+    /// A watched file is not in force as it is; what it said before is.
+    File {
+        /// Which one.
+        file: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A source of events did something wrong, or gave what is no event. If it failed, it is tried again after a pause.
     Source {
         /// Which one.
@@ -117,13 +125,14 @@ impl Health {
 impl Degradation {
     /// The names of all causes.
     #[cfg(feature = "metrics")]
-    pub(crate) const NAMES: [&str; 4] = ["sweep_failed", "checkpoint_failed", "source", "plugin"];
+    pub(crate) const NAMES: [&str; 5] = ["sweep_failed", "checkpoint_failed", "file", "source", "plugin"];
 
     /// A short name of the cause that stays the same: for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::SweepFailed(_) => "sweep_failed",
             Self::CheckpointFailed { .. } => "checkpoint_failed",
+            Self::File { .. } => "file",
             Self::Source { .. } => "source",
             Self::Plugin { .. } => "plugin",
         }
@@ -159,6 +168,9 @@ impl fmt::Display for Degradation {
             Self::SweepFailed(error) => write!(f, "the latest sweep gave no model: {}", with_causes(error)),
             Self::CheckpointFailed { message } => {
                 write!(f, "the latest checkpoint was not written: {message}")
+            }
+            Self::File { file, message } => {
+                write!(f, "the watched file {} is not in force: {message}", file.display())
             }
             Self::Source { name, incident } => {
                 write!(f, "the source of events {name:?} misbehaved: {incident}")

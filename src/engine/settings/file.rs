@@ -168,12 +168,36 @@ fn number(key: &Key, value: &Spanned<DeValue<'_>>) -> Result<f64, SettingError> 
 fn unknown(key: String) -> SettingError {
     /// More than so many letters apart is no slip.
     const MAX_SLIPS: usize = 3;
+    /// What hosts are likely to look for, by the names of the builder.
+    const OF_THE_BUILDER: [&str; 12] = [
+        "max_users",
+        "max_items",
+        "max_bytes",
+        "half_life",
+        "saturation",
+        "queue_capacity",
+        "max_ahead",
+        "threads",
+        "durability",
+        "checkpoint_every",
+        "journal_segment_bytes",
+        "keep_journal",
+    ];
+    let last = key.rsplit('.').next().unwrap_or_default();
+    if OF_THE_BUILDER.contains(&last) {
+        return SettingError::NeedsReopen { key };
+    }
+    // A section that is given a value is no slip; of a misspelt one there is no setting.
+    let in_section = KEYS.iter().map(|known| known.name).find(|name| name.starts_with(&format!("{key}.")));
+    let sections = KEYS.iter().filter_map(|known| known.name.split_once('.')).map(|(section, _)| section);
     let nearest = KEYS
         .iter()
-        .map(|known| (slips(&key, known.name), known.name))
+        .map(|known| known.name)
+        .chain(sections)
+        .map(|name| (slips(&key, name), name))
         .filter(|&(slips, _)| slips <= MAX_SLIPS)
         .min();
-    SettingError::Unknown { key, nearest: nearest.map(|(_, name)| name) }
+    SettingError::Unknown { key, nearest: in_section.or(nearest.map(|(_, name)| name)) }
 }
 
 /// Letters to add, drop or change to get from one word to the other (Levenshtein's distance).
@@ -234,7 +258,7 @@ mod tests {
             ),
             ("als.regularization = nan\n", "line 1: als.regularization must be between"),
             ("als.regularization = \"much\"\n", "line 1: als.regularization must be a number, got a text"),
-            ("sweeps = 3\n", "line 1: there is no setting \"sweeps\""),
+            ("sweeps = 3\n", "line 1: there is no setting \"sweeps\"; is it \"sweeps.first\"?"),
             ("als.regularization = 1\nals.regularization = 2\n", "line 2: duplicate key"),
             ("sweeps.later = 99999999999999999999\n", "line 1: sweeps.later must be between"),
             ("[sweeps]\nlater = 1", "line 2: the last line is not finished"),
@@ -247,10 +271,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_setting_is_told_what_it_may_have_meant() {
+        let said = |text: &str| SettingsFile::parse(text).expect_err("there is none").to_string();
+        assert_eq!(said("[sweep]\nlater = 3\n"), "line 1: there is no setting \"sweep\"; is it \"sweeps\"?");
+        assert_eq!(said("sweeps = 3\n"), "line 1: there is no setting \"sweeps\"; is it \"sweeps.first\"?");
+        assert_eq!(
+            said("\n[limits]\nmax_users = 3\n"),
+            "line 3: \"limits.max_users\" is set in the builder, for the next opening; leave it out"
+        );
+        assert_eq!(said("als.half_life = 3\n").split(';').next_back(), Some(" leave it out"));
+        assert_eq!(said("volume = 11\n"), "line 1: there is no setting \"volume\"");
+    }
+
+    #[test]
     fn a_setting_of_a_plug_in_that_is_not_there_is_refused() {
         let own = LiveSettings { gate: None, ..base() };
         let refused = SettingsFile::parse("[gate]\nmin_trials = 500\n").expect("sound").over(&own);
-        let message = "line 2: gate.min_trials cannot be set: the engine has a sweep gate of the host's own";
+        let message = "line 2: gate.min_trials cannot be set: the engine has a sweep gate of the host's own; leave it out";
         assert_eq!(refused.expect_err("no such gate").to_string(), message);
     }
 

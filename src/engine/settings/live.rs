@@ -90,7 +90,7 @@ pub enum SettingError {
         whole: bool,
     },
     /// The engine has a plug-in of the host's own in that place, which has no such setting.
-    #[error("{key} cannot be set: the engine has a {seam} of the host's own")]
+    #[error("{key} cannot be set: the engine has a {seam} of the host's own; leave it out")]
     OwnPlugin {
         /// Of which setting.
         key: &'static str,
@@ -104,6 +104,12 @@ pub enum SettingError {
         key: String,
         /// One that is spelt almost like it.
         nearest: Option<&'static str>,
+    },
+    /// A key of something that is given to the builder, and cannot change while an engine runs.
+    #[error("{key:?} is set in the builder, for the next opening; leave it out")]
+    NeedsReopen {
+        /// As it stands there.
+        key: String,
     },
     /// Numbers of the weigher do not go together.
     #[error("weigher: {0}")]

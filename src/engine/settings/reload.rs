@@ -80,14 +80,19 @@ impl Retuner {
     }
 
     fn retune_by(&self, file: &Path, contents: &Contents) -> Result<(), ReloadError> {
-        let Some(settings) = laid_over(&self.base, contents)? else { return Ok(()) };
+        let Some(settings) = laid_over(&self.base, contents)? else {
+            // A file that is not there has nothing wrong in it.
+            self.herald.agrees(file);
+            return Ok(());
+        };
         let changes = self.in_force.load().changes_to(&settings);
         if changes.is_empty() {
+            self.herald.agrees(file);
             return Ok(());
         }
         self.herald.tell(&Notice::SettingsRead { file, changes: &changes });
         let changes = self.retune(settings)?;
-        self.herald.taken();
+        self.herald.taken(file);
         self.herald.tell(&Notice::SettingsInForce { file, changes: &changes });
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::engine::meters::Degradation;
-use crate::guard::{Counter, PluginStats, Watch};
+use crate::guard::{Counter, PluginStats, Standing, Watch};
 use crate::ingest::EventSource;
 use crate::model::Outcome;
 
@@ -101,9 +101,10 @@ impl SourceMeters {
     }
 
     /// What is wrong with it.
-    pub(in crate::engine) fn trouble(&self) -> Option<Degradation> {
-        let incident = self.watch.latest()?.incident;
-        Some(Degradation::Source { name: self.name.to_string(), incident })
+    pub(in crate::engine) fn trouble(&self) -> impl Iterator<Item = Degradation> {
+        let of_source =
+            |Standing { incident, .. }| Degradation::Source { name: self.name.to_string(), incident };
+        self.watch.standing().into_iter().map(of_source)
     }
 
     pub(in crate::engine) fn stats(&self) -> SourceStats {
