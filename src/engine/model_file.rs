@@ -94,7 +94,8 @@ impl ModelWatch {
         let watch = StampWatch::begin(files.to_vec(), QUIET).map_err(BuildError::Thread)?;
         let run = move |stopped: &Receiver<Infallible>| {
             let (to_retry, told, other_length) = (false, None, None);
-            let mut dealings = Dealings { adopter, files, read, dealt_with, to_retry, told, other_length };
+            let mut dealings =
+                Dealings { adopter, files, read, dealt_with, adopted: None, to_retry, told, other_length };
             dealings.run(&watch, retry_after, stopped);
         };
         let thread = TiedThread::begin("segue-model", Some(LAST_CALL), run);
@@ -159,6 +160,8 @@ struct Dealings<R> {
     read: R,
     /// How they were when they were adopted, refused or passed over last.
     dealt_with: Option<Stamps>,
+    /// How they were when they were adopted last.
+    adopted: Option<Stamps>,
     /// They could not be read, or changed meanwhile; whether that is over need not show in their stamps.
     to_retry: bool,
     /// What was told of files that could not be read.
@@ -189,6 +192,10 @@ impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
         let n_factors = self.adopter.in_force.load().n_factors;
         if self.other_length.take_if(|&mut length| length == n_factors).is_some() {
             self.dealt_with = None;
+        }
+        // What is not there has nothing wrong in it; what has come back as it was adopted, neither.
+        if seen.as_slice().first() == Some(&None) || self.adopted.as_ref() == Some(&seen) {
+            self.adopter.herald.agrees(&self.adopter.path);
         }
         // Whoever replaces files may take them away first.
         if seen.contains(&None) || self.dealt_with.as_ref() == Some(&seen) {
@@ -222,8 +229,16 @@ impl<R: Fn(&Path) -> Result<ForeignModel, ForeignModelError>> Dealings<R> {
             Ok(()) | Err(_) => None,
         };
         match outcome {
-            Ok(()) => self.adopter.herald.taken(&self.adopter.path),
+            Ok(()) => {
+                self.adopter.herald.taken(&self.adopter.path);
+                self.adopted = Some(seen.clone());
+            }
             Err(ModelFileError::Training(TrainingError::Cancelled)) => {}
+            // Somebody has decided for another model: there is nothing wrong with this one.
+            Err(ref error @ ModelFileError::Training(TrainingError::Superseded)) => {
+                let file = &self.adopter.path;
+                self.adopter.herald.tell(&Notice::ModelRefused { file, error });
+            }
             Err(error) => self.adopter.refused(&error),
         }
         (self.dealt_with, self.told) = (Some(seen), None);

@@ -296,6 +296,32 @@ impl WatchOf<'_> {
         }
     }
 
+    /// As [`call`](Self::call), of something that the plug-in makes, uses once and lets go of: each behind a fence of its own, as
+    /// a panic during a panic is the end of the process.
+    pub(crate) fn call_with<G, T>(
+        self,
+        make: impl FnOnce() -> G,
+        call: impl FnOnce(&mut G) -> T,
+    ) -> Option<T> {
+        let began = Instant::now();
+        self.watch.calls.add(1);
+        let answer = fenced(make).and_then(|mut made| {
+            let answer = fenced(|| call(&mut made));
+            self.free(made);
+            answer
+        });
+        match answer {
+            Ok(answer) => {
+                self.took(began.elapsed());
+                Some(answer)
+            }
+            Err(message) => {
+                self.panicked(message);
+                None
+            }
+        }
+    }
+
     /// What was called for one request has taken so long.
     pub(crate) fn took(self, took: Duration) {
         self.watch.took_so_long(self.plug_in, took, self.watch.calls.get(), 1);

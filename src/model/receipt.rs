@@ -99,10 +99,12 @@ impl Receipt {
     /// Waits until the outcome is decided, at most `timeout`. Blocks the calling thread, which looks again and again for a
     /// tenth of a millisecond, giving its core away in between, and then sleeps.
     pub fn wait(&self, timeout: Duration) -> Option<Outcome> {
-        self.wait_until(Instant::now().checked_add(timeout)).map(|decision| decision.outcome)
+        let deadline = Instant::now().checked_add(timeout);
+        let soon = look_a_while(deadline, || self.decision());
+        soon.or_else(|| self.wait_until(deadline)).map(|decision| decision.outcome)
     }
 
-    /// Waits until the outcome is decided and survives a power cut, at most `timeout`. Blocks the calling
+    /// Sleeps until the outcome is decided and survives a power cut, at most `timeout`. Blocks the calling
     /// thread.
     ///
     /// A refused event, and one that the engine stopped before, has nothing to survive: those outcomes come
@@ -139,10 +141,6 @@ impl Receipt {
 
     /// `None` as a deadline is beyond the end of time.
     fn wait_until(&self, deadline: Option<Instant>) -> Option<Decision> {
-        let soon = look_a_while(deadline, || self.decision());
-        if soon.is_some() {
-            return soon;
-        }
         let mut state = self.0.state.lock();
         while state.decision.is_none() {
             match deadline {

@@ -167,8 +167,14 @@ mod tests {
 
     #[test]
     fn many_cells_at_a_time_give_the_bytes_that_each_gives_by_itself() {
-        for (saturation, factor) in [(Saturation::None, 0.3), (Saturation::Log, 1.0), (Saturation::Log, 1e12)]
-        {
+        for (saturation, factor) in [
+            (Saturation::None, 0.3),
+            (Saturation::None, 1e-44),
+            (Saturation::Log, 1.0),
+            (Saturation::Log, 1e12),
+            (Saturation::Log, 1e-30),
+            (Saturation::Log, 1e-44),
+        ] {
             let (weighing, cells) = (weighing(saturation), cells(1_003));
             let mut together = vec![Pair::default()];
             weighing.add_pairs(&cells, factor, &mut together);

@@ -84,11 +84,14 @@ impl Watermark {
         self.state.lock().at
     }
 
-    /// Waits until it is true of event `seq`, until `deadline`, or until it is closed: sleeps if that is not soon.
+    /// As [`wait_for`](Self::wait_for), but looks for a while before it sleeps: for what takes microseconds.
+    pub(crate) fn wait_awake_for(&self, seq: EventSeq, deadline: Instant) -> Waited {
+        let soon = look_a_while(Some(deadline), || self.state.lock().waited_for(seq));
+        soon.unwrap_or_else(|| self.wait_for(seq, deadline))
+    }
+
+    /// Sleeps until it is true of event `seq`, until `deadline`, or until it is closed.
     pub(crate) fn wait_for(&self, seq: EventSeq, deadline: Instant) -> Waited {
-        if let Some(waited) = look_a_while(Some(deadline), || self.state.lock().waited_for(seq)) {
-            return waited;
-        }
         let mut state = self.state.lock();
         loop {
             if let Some(waited) = state.waited_for(seq) {

@@ -173,7 +173,9 @@ impl QueryPolicies {
         let watch = self.watches.rescorer.of(rescorer.name);
         let mut scores: Vec<f32> = ranked.iter().map(|candidate| candidate.score).collect();
         let rescorer = &rescorer.plug_in;
-        if watch.call(|| rescorer.for_request(request).rescore(ranked, &mut scores)).is_none() {
+        let rescored =
+            watch.call_with(|| rescorer.for_request(request), |at_work| at_work.rescore(ranked, &mut scores));
+        if rescored.is_none() {
             return;
         }
         for (candidate, score) in ranked.iter_mut().zip(scores) {
@@ -253,6 +255,9 @@ impl Link<'_> {
 impl Drop for Link<'_> {
     fn drop(&mut self) {
         self.let_go();
-        self.watch.took(self.spent);
+        // A panic has taken no time.
+        if self.spent > Duration::ZERO {
+            self.watch.took(self.spent);
+        }
     }
 }

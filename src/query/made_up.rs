@@ -24,7 +24,7 @@ use crate::types::{Context, ItemId, ItemIdx, Timestamp, UserId};
 ///
 /// let dial = Familiarity::new(0.0)?; // "surprise me"
 /// assert_eq!(dial.arrange(&asked.request(), &ranked), [1, 2]);
-/// # Ok::<(), segue::PolicyError>(())
+/// # Ok::<(), segue::plugin::PolicyError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct TestRequest {

@@ -60,8 +60,8 @@ impl Reader {
         View::new(Arc::clone(&self.shared), Arc::clone(&self.pool), self.path, Arc::clone(&self.policies))
     }
 
-    /// The model after an event: waits until the event that `receipt` belongs to is visible, at most
-    /// `timeout`, then takes a view. For a duplicate, that is the event it duplicates.
+    /// The model after an event: waits, as [`Receipt::wait`] does, until the event that `receipt` belongs to is
+    /// visible, at most `timeout`, then takes a view. For a duplicate, that is the event it duplicates.
     ///
     /// # Errors
     /// [`ViewAfterError`] if it took too long or the event was not learned.
@@ -85,7 +85,7 @@ impl Reader {
     /// [`ViewAfterError::Stopped`] if it stopped before.
     pub fn view_at(&self, seq: EventSeq, timeout: Duration) -> Result<View, ViewAfterError> {
         let deadline = Instant::now().checked_add(timeout).unwrap_or_else(far_future);
-        match self.shared.applied.wait_for(seq, deadline) {
+        match self.shared.applied.wait_awake_for(seq, deadline) {
             Waited::Reached => Ok(self.view()),
             Waited::TimedOut => Err(ViewAfterError::TimedOut { timeout }),
             Waited::Closed => Err(ViewAfterError::Stopped),

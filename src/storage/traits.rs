@@ -33,7 +33,8 @@ use std::sync::Arc;
 ///
 /// # What goes wrong
 ///
-/// An error and a panic are the same: what was asked for has failed. So has reading from a file that claims to have given
+/// An error and a panic are the same: what was asked for has failed. Of an error the engine keeps its
+/// [kind](io::Error::kind) and what it says, with its causes. So has reading from a file that claims to have given
 /// more bytes than were asked for, or ends before its [`len`](ReadFile::len); what it has beyond that is not read. A panic and such nonsense are
 /// counted and named. A running engine whose journal fails is read-only from then on.
 pub trait Storage: fmt::Debug + Send + Sync + 'static {

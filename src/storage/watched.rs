@@ -53,8 +53,27 @@ impl StorageWatch {
     }
 
     fn ask<T>(&self, call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let call = || call().map_err(in_our_words);
-        self.watch.try_call(call).unwrap_or_else(|message| Err(panicked(&message)))
+        let answer = self.watch.try_call(call).unwrap_or_else(|message| Err(panicked(&message)));
+        answer.map_err(|error| self.in_our_words(error))
+    }
+
+    /// An error that says what the host's says, with its causes: whoever prints it or lets go of it runs no code of the host's.
+    fn in_our_words(&self, error: io::Error) -> io::Error {
+        let (kind, is_plain) = (error.kind(), error.get_ref().is_none());
+        if is_plain {
+            // Of the system, or a kind alone.
+            return error;
+        }
+        let told = fenced(|| error.get_ref().map(|inner| with_causes(inner)).unwrap_or_default());
+        let freed = fenced(|| drop(error));
+        match told.and_then(|text| freed.map(|()| text)) {
+            Ok(text) => io::Error::new(kind, text),
+            Err(message) => {
+                let error = panicked(&message);
+                self.watch.panicked(message);
+                error
+            }
+        }
     }
 
     fn sync(&self, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
@@ -71,9 +90,8 @@ impl Storage for WatchedStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadFile>> {
-        let open = || self.storage.open(name).map(|file| (file.len(), file));
-        let (len, file) = self.seen.ask(open)?;
-        let file = self.seen.hold(file);
+        let file = self.seen.hold(self.seen.ask(|| self.storage.open(name))?);
+        let len = self.seen.ask(|| Ok(file.len()))?;
         Ok(Box::new(Reading { file, len, n_read: 0, seen: Arc::clone(&self.seen) }))
     }
 
@@ -161,12 +179,12 @@ impl Read for Reading {
         let n_left = usize::try_from(self.len - self.n_read).unwrap_or(usize::MAX);
         let room = buffer.len().min(n_left);
         let buffer = &mut buffer[..room];
-        let read = fenced(|| self.file.read(buffer).map_err(in_our_words)).unwrap_or_else(|message| {
+        let read = fenced(|| self.file.read(buffer)).unwrap_or_else(|message| {
             let error = panicked(&message);
             self.seen.watch.panicked(message);
             Err(error)
         });
-        read.and_then(|n_bytes| self.check(n_bytes, room))
+        read.map_err(|error| self.seen.in_our_words(error)).and_then(|n_bytes| self.check(n_bytes, room))
     }
 }
 
@@ -196,16 +214,6 @@ impl<T> Drop for Held<T> {
         if let Err(message) = fenced(|| drop(held)) {
             self.seen.watch.panicked(message);
         }
-    }
-}
-
-/// An error that says what the host's says, with its causes: whoever prints it runs no code of the host's. To be called
-/// behind the fence.
-fn in_our_words(error: io::Error) -> io::Error {
-    match error.get_ref() {
-        Some(inner) => io::Error::new(error.kind(), with_causes(inner)),
-        // Of the system, or a kind alone.
-        None => error,
     }
 }
 

@@ -34,7 +34,7 @@ pub fn event_facts(event: &Event) -> EventFacts<'_> {
 /// use std::time::Duration;
 ///
 /// let hourly = SweepEvery::time(Duration::from_secs(3_600));
-/// let after = |minutes| hourly.decide(&sweep_context(1, Some(Duration::from_secs(60 * minutes))));
+/// let after = |minutes: u64| hourly.decide(&sweep_context(1, Some(Duration::from_secs(60 * minutes))));
 /// assert_eq!((after(59), after(60)), (SweepDecision::Wait, SweepDecision::Sweep));
 /// ```
 pub fn sweep_context(events_since: u64, time_since: Option<Duration>) -> SweepContext {

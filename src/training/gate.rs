@@ -402,6 +402,12 @@ mod tests {
         assert_eq!(gate.judge(&grown), Ok(()), "much is new, so lists may be");
     }
 
+    #[test]
+    fn nothing_to_judge_by_is_zero_and_not_less() {
+        let GateReport { ndcg_before, ndcg, .. } = GateReport::of(&ExamResult::default());
+        assert_eq!((ndcg_before.to_bits(), ndcg.to_bits()), (0, 0), "{ndcg_before}, {ndcg}");
+    }
+
     /// By hand: gains 1 to 1/log2(3) = .6309 in 100 trials, and half of those back in 20.
     #[test]
     fn a_loss_is_refused_if_it_is_significant_and_not_if_it_may_be_chance() {

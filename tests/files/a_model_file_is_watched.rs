@@ -141,6 +141,12 @@ fn what_is_no_model_is_named_and_the_one_in_use_stays() {
     };
     assert!(message.contains("not a whole .npz archive"), "{message}");
     assert_serves(&engine, &model, 60);
+    let health = engine.health().to_string();
+    assert!(health.contains("factors.npz is not in force: ") && health.contains(&message), "{health}");
+    fs::remove_file(directory.path().join("factors.npz")).expect("it is there");
+    while engine.health().name() != "serving" {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

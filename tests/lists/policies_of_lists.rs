@@ -195,6 +195,29 @@ impl Filter for Trips {
     }
 }
 
+/// Panics at work, and again when it is let go of.
+#[derive(Debug)]
+struct TripsTwice;
+
+impl ItemRescorer for Tripwire {
+    fn rescore(&mut self, _candidates: &[Candidate], _scores: &mut [f32]) {
+        panic!("out of tune");
+    }
+}
+
+impl Rescorer for TripsTwice {
+    fn for_request<'r>(&'r self, _request: &'r Request<'r>) -> Box<dyn ItemRescorer + 'r> {
+        Box::new(Tripwire)
+    }
+}
+
+#[test]
+fn a_rescorer_that_panics_while_it_panics_is_done_without() {
+    let engine = open(builder().rescorer(TripsTwice));
+    assert_eq!(list(&engine, 3), list(&open(builder()), 3));
+    assert!(engine.stats().plugins.iter().any(|one| one.seam == "rescorer" && one.panics == 2));
+}
+
 #[test]
 fn health_says_which_of_several_plug_ins_it_was() {
     let plain = open(builder());

@@ -96,6 +96,12 @@ impl fmt::Display for Unspeakable {
 
 impl std::error::Error for Unspeakable {}
 
+impl Drop for Unspeakable {
+    fn drop(&mut self) {
+        panic!("out of tune");
+    }
+}
+
 #[derive(Debug)]
 struct FlawedFile(Flaw, Box<dyn ReadFile>, #[expect(dead_code, reason = "dropped")] Tripwire);
 

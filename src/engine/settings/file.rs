@@ -195,7 +195,7 @@ fn unknown(key: String) -> SettingError {
         .map(|known| known.name)
         .chain(sections)
         .map(|name| (slips(&key, name), name))
-        .filter(|&(slips, _)| slips <= MAX_SLIPS)
+        .filter(|&(slips, name)| slips <= MAX_SLIPS && 2 * slips < name.len())
         .min();
     SettingError::Unknown { key, nearest: in_section.or(nearest.map(|(_, name)| name)) }
 }
@@ -277,10 +277,12 @@ mod tests {
         assert_eq!(said("sweeps = 3\n"), "line 1: there is no setting \"sweeps\"; is it \"sweeps.first\"?");
         assert_eq!(
             said("\n[limits]\nmax_users = 3\n"),
-            "line 3: \"limits.max_users\" is set in the builder, for the next opening; leave it out"
+            "line 3: \"limits.max_users\" is set in the builder and stays while the engine runs; leave it out"
         );
         assert_eq!(said("als.half_life = 3\n").split(';').next_back(), Some(" leave it out"));
-        assert_eq!(said("volume = 11\n"), "line 1: there is no setting \"volume\"");
+        for key in ["volume", "k", "top"] {
+            assert_eq!(said(&format!("{key} = 11\n")), format!("line 1: there is no setting {key:?}"));
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub enum SettingError {
         nearest: Option<&'static str>,
     },
     /// A key of something that is given to the builder, and cannot change while an engine runs.
-    #[error("{key:?} is set in the builder, for the next opening; leave it out")]
+    #[error("{key:?} is set in the builder and stays while the engine runs; leave it out")]
     NeedsReopen {
         /// As it stands there.
         key: String,

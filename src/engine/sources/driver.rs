@@ -197,7 +197,7 @@ impl Driver {
         if is_over {
             return Ok(Then::Over.after(events));
         }
-        let pull = pulled.map_err(|error| self.failed(&error))?;
+        let pull = pulled.map_err(|error| self.failed(error))?;
         self.n_failures = 0;
         self.meters.watch.works_again();
         let then = match pull {
@@ -292,13 +292,15 @@ impl Driver {
         let source = &mut *self.source;
         match self.meters.watch.call(|| call(source)) {
             Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(self.failed(&error)),
+            Some(Err(error)) => Err(self.failed(error)),
             None => Err(Failed),
         }
     }
 
-    fn failed(&self, error: &SourceError) -> Failed {
-        let message = fenced(|| with_causes(&**error));
+    fn failed(&self, error: SourceError) -> Failed {
+        let told = fenced(|| with_causes(&*error));
+        let freed = fenced(|| drop(error));
+        let message = told.and_then(|message| freed.map(|()| message));
         self.meters.watch.failed(message.unwrap_or_else(|panic| format!("an error that panicked: {panic}")));
         Failed
     }

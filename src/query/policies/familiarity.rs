@@ -32,7 +32,7 @@ use super::error::{PolicyError, in_range};
 /// engine.import([Event::listen("ana", "portishead"), Event::listen("ben", "tricky")])?;
 /// let view = engine.reader().view();
 /// let picks = view.user("ana").recommend().allow_known().limit(1).with(Familiarity::new(1.0)?).run()?;
-/// assert_eq!(picks[0].item, "portishead".into(), "she wants nothing but what she knows");
+/// assert_eq!(picks.ids().next(), Some(&"portishead".into()), "she wants what she knows");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
