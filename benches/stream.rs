@@ -11,6 +11,12 @@
 //! | `city` | the same for 100,000 listeners who know 50 of 20,000 artists each, without sweeps, the events made before the clock starts. As in the Last.fm data of HetRec 2011 the most active tenth sends 41 % of them; four of five are of an artist in the listener's history, where Last.fm has rather more |
 //! | `load` | 1,000 queries of the city a second at fixed moments, by a thread that sleeps in between, with nothing else to do, and while 50,000 events/s come in and sweeps follow each other without a pause: from when a query was due, which has a timer and the scheduler in it, and from when it began |
 //!
+//! On two cores `load` is limited by the scheduler: from when a query began it takes no longer than beside nothing, but its
+//! thread may wake while the writer and its helper, or the sender, have both cores, and then waits for the end of a time slice of
+//! some milliseconds. Sweeps are not what it waits for: with their thread at the lowest priority there is (`SCHED_IDLE`) the
+//! percentile is the same; with time slices of 0.1 ms for all of the engine's threads it was half of that, and with the writer
+//! behind the queries as well, a quarter.
+//!
 //! One solve covers all that a user did in a batch. The demo world's days pass in seconds here, so that whole sessions
 //! fall into one batch: that flatters. The city does not.
 //!
