@@ -9,15 +9,13 @@
 //! | `thread` | one event through an engine with nothing else to do: from before `send_tracked` until `view_after` has returned. Both threads are asleep before and in between, so the scheduler is in it twice |
 //! | `flood` | a bounded queue filled as fast as it is taken, for ten seconds, with sweeps in the course of it; every event is folded in |
 //! | `city` | the same for 100,000 listeners who know 50 of 20,000 artists each, without sweeps, the events made before the clock starts. As in the Last.fm data of HetRec 2011 the most active tenth sends 41 % of them; four of five are of an artist in the listener's history, where Last.fm has rather more |
-//! | `load` | 1,000 queries of the city a second at fixed moments, by a thread that sleeps in between, with nothing else to do, and while 50,000 events/s come in and sweeps follow each other without a pause: from when a query was due, which has a timer and the scheduler in it, and from when it began |
+//! | `load` | 1,000 queries of the city a second at moments that fall in step with nothing, by a thread that sleeps in between, with nothing else to do, and while 50,000 events/s, made before, come in and sweeps follow each other without a pause: from when a query was due, which has a timer and the scheduler in it, and from when it began |
 //!
-//! On two cores `load` is limited by the scheduler: from when a query began it takes no longer than beside nothing, but its
-//! thread may wake while the writer and its helper, or the sender, have both cores, and then waits for the end of a time slice of
-//! some milliseconds. Sweeps are not what it waits for: with their thread at the lowest priority there is (`SCHED_IDLE`) the
-//! percentile is the same; with time slices of 0.1 ms for all of the engine's threads it was half of that, and with the writer
-//! behind the queries as well, a quarter. So it was where the writer and its helper yielded their core after every sixteen users;
-//! but whoever yields gives the rest of their share away, and beside two busy threads of a host the city then came to a quarter of
-//! its events.
+//! On two cores `load` is limited by the scheduler. A thread that wakes often waits for the core it slept on until whoever runs
+//! there has had a time slice of some milliseconds, be the other core idle or not: the writer and its helper pause for that
+//! reason after every 200 µs. What is left are sweeps, which step back by five steps of niceness and have their slices all the
+//! same: with their thread at the lowest priority there is (`SCHED_IDLE`) the percentile is twice that of an idle engine. But
+//! beside a busy host such a thread hardly runs at all.
 //!
 //! One solve covers all that a user did in a batch. The demo world's days pass in seconds here, so that whole sessions
 //! fall into one batch: that flatters. The city does not.
@@ -41,8 +39,10 @@ const N_USERS: usize = 5_000;
 const N_ITEMS: usize = 2_000;
 /// Artists in each history before the measurement.
 const HISTORY: usize = 50;
-/// Between two queries of a loaded engine; each takes some ten microseconds.
+/// Between two queries of a loaded engine on average; each takes some ten microseconds.
 const QUERY_EVERY: Duration = Duration::from_millis(1);
+/// Beside them.
+const EVENTS_A_SECOND: u64 = 50_000;
 /// Bounds how far behind the writer can be: at 100,000 events a second, half a second.
 const QUEUE: usize = 50_000;
 
@@ -158,6 +158,7 @@ fn city() -> Result<(), Failure> {
 /// Queries beside everything else.
 fn load() -> Result<(), Failure> {
     const ROUNDS: usize = 3;
+    const DURATION: Duration = Duration::from_secs(6);
     let mut plays = Plays::of_a_city();
     // Nobody in the city has a taste, so there is nothing for a gate to judge by.
     let engine =
@@ -166,13 +167,17 @@ fn load() -> Result<(), Failure> {
     engine.sweep_now()?.wait()?;
     let (mut idle, mut busy) = (Asked::default(), Asked::default());
     let (mut n_sent, mut n_sweeps, mut sending) = (0, 0, Duration::ZERO);
+    let by_rank = activity(plays.users.len());
     for _ in 0..ROUNDS {
-        ask_for(Duration::from_secs(6), &engine, &mut plays, &mut idle)?;
+        // More than are due.
+        let n_events = usize::try_from(2 * DURATION.as_secs() * EVENTS_A_SECOND)?;
+        let events: Vec<Event> =
+            std::iter::repeat_with(|| plays.next_event_of(&by_rank)).take(n_events).collect();
+        ask_for(DURATION, &engine, &mut plays, &mut idle)?;
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
-            let (sender, mut listening) = (engine.sender(), plays.clone());
-            let done = &done;
-            let sends = scope.spawn(move || send_at_a_rate(&sender, &mut listening, done));
+            let (sender, done) = (engine.sender(), &done);
+            let sends = scope.spawn(move || send_at_a_rate(events, &sender, done));
             let sweeps = scope.spawn(|| {
                 let mut n_sweeps = 0;
                 while !done.load(Ordering::Relaxed) {
@@ -182,7 +187,7 @@ fn load() -> Result<(), Failure> {
                 n_sweeps
             });
             let began = Instant::now();
-            ask_for(Duration::from_secs(6), &engine, &mut plays, &mut busy)?;
+            ask_for(DURATION, &engine, &mut plays, &mut busy)?;
             done.store(true, Ordering::Relaxed);
             sending += began.elapsed();
             n_sent += sends.join().expect("sending does not panic");
@@ -192,7 +197,7 @@ fn load() -> Result<(), Failure> {
     }
     let rate = as_f64(n_sent) / sending.as_secs_f64();
     println!(
-        "load: a query every {QUERY_EVERY:.0?}; then beside {rate:.0} events/s and {n_sweeps} sweeps (p99 should at most double)"
+        "load: a query every {QUERY_EVERY:.0?} or so; then beside {rate:.0} events/s and {n_sweeps} sweeps (p99 should at most double)"
     );
     for (when, asked) in [("idle", &mut idle), ("load", &mut busy)] {
         for (since, latencies) in
@@ -220,7 +225,7 @@ fn ask(engine: &Engine, plays: &mut Plays) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks at equal intervals whether or not the last query took longer: who comes late waits in line.
+/// Asks at moments that fall in step with nothing, whether or not the last query took longer: who comes late waits in line.
 fn ask_for(duration: Duration, engine: &Engine, plays: &mut Plays, asked: &mut Asked) -> Result<(), Failure> {
     let began = Instant::now();
     let mut due = began;
@@ -230,25 +235,27 @@ fn ask_for(duration: Duration, engine: &Engine, plays: &mut Plays, asked: &mut A
         ask(engine, plays)?;
         asked.due.push(due.elapsed());
         asked.begun.push(begun.elapsed());
-        due += QUERY_EVERY;
+        // Between a half and three halves.
+        let part = u32::try_from(plays.below(1_000))?;
+        due += QUERY_EVERY / 2 + QUERY_EVERY * part / 1_000;
     }
     Ok(())
 }
 
-/// Sends 50,000 events a second, fifty at a time, until `done`; gives their number.
-fn send_at_a_rate(sender: &EventSender, plays: &mut Plays, done: &AtomicBool) -> u64 {
-    const AT_ONCE: u64 = 50;
-    let by_rank = activity(plays.users.len());
+/// Sends events, [`EVENTS_A_SECOND`], a millisecond's at a time, until `done`; gives their number.
+fn send_at_a_rate(events: Vec<Event>, sender: &EventSender, done: &AtomicBool) -> u64 {
     let mut due = Instant::now();
     let mut n_sent = 0;
+    let mut events = events.into_iter();
     while !done.load(Ordering::Relaxed) {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        for _ in 0..AT_ONCE {
-            if sender.send(plays.next_event_of(&by_rank)).is_err() {
+        for _ in 0..EVENTS_A_SECOND / 1_000 {
+            let Some(event) = events.next() else { return n_sent };
+            if sender.send(event).is_err() {
                 return n_sent;
             }
+            n_sent += 1;
         }
-        n_sent += AT_ONCE;
         due += Duration::from_millis(1);
     }
     n_sent
@@ -356,7 +363,6 @@ fn as_f64(count: u64) -> f64 {
 }
 
 /// Listeners with histories of one length, and random plays of theirs.
-#[derive(Clone)]
 struct Plays {
     users: Vec<UserId>,
     items: Vec<ItemId>,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::ThreadPool;
 
-use crate::guard::fenced;
+use crate::guard::{courtesy, fenced};
 
 /// Shares jobs between the calling thread and whatever threads of a pool are idle.
 ///
@@ -50,8 +50,11 @@ impl Crew {
                 self.on_their_way.fetch_add(1, Ordering::Relaxed);
                 let on_their_way = Arc::clone(&self.on_their_way);
                 let (todo, done, work) = (todo.clone(), done.clone(), Arc::clone(&work));
+                let pauses_until = courtesy::pauses_until();
                 self.pool.spawn(move || {
                     on_their_way.fetch_sub(1, Ordering::Relaxed);
+                    courtesy::begin_turn();
+                    courtesy::pause_until(pauses_until);
                     // A panic leaves a result missing, which the caller notices.
                     let _ = fenced(|| work_off(&todo, &done, &*work));
                 });

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
+use crate::guard::courtesy::after_you;
 use crate::journal::Record;
 use crate::kernel::{AlignedVec, prefetch};
 use crate::model::{Generation, ItemSide, Shared, UserState, is_usable};
@@ -95,6 +96,7 @@ impl Writer {
         }
         let mut newcomers = Vec::new();
         for ((&item, row), old) in due.iter().zip(&solved).zip(&old) {
+            after_you();
             next.rows.set_row(item, row);
             if is_zero(old) {
                 let mut listeners = self.by_item.listeners(item).to_vec();
@@ -149,6 +151,7 @@ impl Writer {
     /// Every item is solved by itself, so who solves it changes no byte.
     fn solve_items(&self, base: ItemBase, due: &[ItemIdx]) -> Vec<AlignedVec> {
         let listeners = |&item: &ItemIdx| {
+            after_you();
             let mut listeners = self.by_item.listeners(item).to_vec();
             // Sums of floats depend on their order; that of arrival is not the sweep's.
             listeners.sort_unstable();
@@ -191,6 +194,7 @@ impl ItemScratch {
             }
         };
         for (user, state) in shared.states(listeners, ask) {
+            after_you();
             let Some(state) = state else { continue };
             let (Some(cell), Some(vector)) =
                 (state.history.cell(item), generation.vector_at_hand(user, &state))

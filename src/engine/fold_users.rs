@@ -6,13 +6,15 @@ use std::time::Instant;
 use super::drafts::{Draft, NotedEvents};
 use super::scribe::{Scribe, StateBytes, Written};
 use super::writer::Writer;
+use crate::guard::courtesy::after_you;
 use crate::kernel::AlignedVec;
 use crate::model::{Solve, UserState};
 use crate::storage::StorageFailure;
 use crate::types::UserIdx;
 
-/// From this many users on, the pool helps to solve them; below, waking it would take longer.
-const MIN_USERS_TO_SHARE: usize = 64;
+/// From this many users on, the pool helps to solve them. Fewer take some milliseconds, for which no second core is taken
+/// from queries. Tests have fewer.
+const MIN_USERS_TO_SHARE: usize = if cfg!(test) { 64 } else { 1_024 };
 /// Users that one thread takes at a time, at least: enough to ask memory for one while another is at hand.
 const MIN_USERS_OF_A_SHARE: usize = 16;
 /// And at most: their histories should stay in a cache from being written to being solved.
@@ -113,13 +115,15 @@ impl Writer {
         while drafts.len() > 0 {
             let round: Vec<Draft> = drafts.by_ref().take(USERS_OF_A_ROUND).collect();
             let written = if round.len() < MIN_USERS_TO_SHARE {
-                vec![scribe.write_share(round, &mut self.scratch)]
+                let shares = shares_of(round).into_iter();
+                shares.map(|share| scribe.write_share(share, &mut self.scratch)).collect()
             } else {
                 // Every user is written by themselves, so who writes them changes no byte.
                 let scribe = Arc::clone(&scribe);
                 self.crew.share(shares_of(round), move |scratch, drafts| scribe.write_share(drafts, scratch))
             };
             for part in &written {
+                after_you();
                 self.note_written(part);
             }
         }

@@ -73,8 +73,8 @@ impl Gramians {
         }
         let changed = std::mem::take(&mut self.changed);
         // Sums of floats depend on their order; that of publication is not the replay's.
-        let mut order: Vec<usize> = (0..changed.users.len()).collect();
-        order.sort_unstable_by_key(|&place| changed.users[place]);
+        let mut order: Vec<(UserIdx, usize)> = changed.users.iter().copied().zip(0..).collect();
+        order.sort_unstable();
         let n_factors = self.users.n_factors();
         self.users.add(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.after)));
         self.users.subtract(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.before)));
@@ -115,14 +115,14 @@ impl Gramians {
     }
 }
 
-/// The rows of `rows`, one for each of `order`, in that order.
-fn in_order<'a>(order: &'a [usize], rows: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
+/// The rows of `rows` at the places in `order`, in that order.
+fn in_order<'a>(order: &'a [(UserIdx, usize)], rows: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
     /// How many rows before its turn a row is asked of memory.
     const AHEAD: usize = 8;
     let stride = rows.len() / order.len();
     let row = move |place: usize| &rows[place * stride..(place + 1) * stride];
-    order.iter().enumerate().map(move |(at, &place)| {
-        if let Some(&later) = order.get(at + AHEAD) {
+    order.iter().enumerate().map(move |(at, &(_, place))| {
+        if let Some(&(_, later)) = order.get(at + AHEAD) {
             prefetch(row(later));
         }
         row(place)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::drafts::{CellChange, Draft, NotedEvents, WritingRules};
+use crate::guard::courtesy::after_you;
 use crate::kernel::AlignedVec;
 use crate::model::{FoldScratch, Folded, Generation, ItemSide, Shared, Solve, UserSide, UserState};
 use crate::publish::Freeze;
@@ -70,12 +71,14 @@ impl Scribe {
         }
         let mut learned = Vec::with_capacity(drafts.len());
         for (place, draft) in drafts.into_iter().enumerate() {
+            after_you();
             if let Some(&later) = written.users.get(place + AHEAD) {
                 self.shared.look(later, UserState::prefetch);
             }
             learned.push(draft.has_changed().then(|| self.learn(place, draft, &mut written)));
         }
         for ((place, learned), solve) in learned.into_iter().enumerate().zip(solves) {
+            after_you();
             match (solve, &self.generation.users) {
                 (Solve::Now, Some(side)) => self.solve(place, side, learned, scratch, &mut written),
                 (Solve::OnRead, _) | (_, None) => {

@@ -14,6 +14,7 @@ use super::handle::ShutdownReport;
 use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
+use crate::guard::courtesy::{after_you, begin_turn, pause_until};
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, Job, TrainingError};
@@ -24,6 +25,12 @@ const MAX_BATCH: usize = 131_072;
 /// How long a batch takes events at most. Solving and publishing takes about as long again, and nobody waits for more than
 /// the batch before theirs and their own.
 const MAX_TAKING: Duration = Duration::from_millis(150);
+/// How old an event may be before it is written without pauses, and how long what is done between batches may have them.
+const LATE: Duration = Duration::from_millis(50);
+/// A writer that has waited for an event for so long has let others have their turn.
+const REST: Duration = Duration::from_micros(20);
+/// With so many in the queue there are no pauses in what is done between batches.
+const EVENTS_THAT_PRESS: usize = 4_096;
 /// Events between two looks at the clock.
 const EVENTS_A_LOOK: usize = 64;
 /// For as many events some users are brought into a new generation, and some items solved: so neither starves while
@@ -114,10 +121,14 @@ impl Worker {
     /// Runs until `stop`.
     pub(super) fn run(mut self) -> ShutdownReport {
         self.ask_for_other_factors();
+        let mut ended = Instant::now();
         while !self.is_told_to_stop() {
             let stop = self.stop.clone();
             select! {
                 recv(self.reading.queue) -> first => if let Ok(first) = first {
+                    if ended.elapsed() >= REST {
+                        begin_turn();
+                    }
                     let _ended = self.at_work(|worker| worker.take_batch(first));
                 },
                 recv(self.results) -> result => if let Ok(result) = result { self.end_sweep(result) },
@@ -126,7 +137,7 @@ impl Worker {
                 // Now and then, so that a failure in the background is noticed without an event too.
                 default(self.patience()) => drop(self.writer.commit()),
             }
-            let ended = self.at_work(Self::tick);
+            ended = self.at_work(Self::tick);
             if self.reading.queue.is_empty() {
                 self.writer.meters.was_idle(ended);
             }
@@ -158,11 +169,16 @@ impl Worker {
     fn take_batch(&mut self, first: Queued) {
         let mut next = Some(first);
         while let Some(queued) = next.take() {
+            if !matches!(queued, Queued::One(_)) {
+                // Somebody waits for the answer.
+                pause_until(None);
+            }
             match queued {
                 Queued::One(Incoming { interaction, rows, sent_at, receipt }) => {
                     self.events_since_tick += 1;
                     if self.batch.is_empty() {
                         self.batch_began = Instant::now();
+                        pause_until(self.draining_until.is_none().then_some(sent_at + LATE));
                         self.writer.meters.batch_began(self.batch_began, sent_at);
                     }
                     let outcome = self.writer.apply(&interaction, rows, Solve::Now);
@@ -275,6 +291,9 @@ impl Worker {
         if is_full || !self.may_go_on() {
             return None;
         }
+        if self.batch.len().is_multiple_of(EVENTS_A_LOOK) {
+            after_you();
+        }
         self.reading.queue.try_recv().ok()
     }
 
@@ -312,6 +331,8 @@ impl Worker {
 
     /// What is done between batches.
     fn tick(&mut self) {
+        let few_wait = self.reading.queue.len() < EVENTS_THAT_PRESS;
+        pause_until(few_wait.then(|| Instant::now() + LATE));
         let n_rounds = 1 + std::mem::take(&mut self.events_since_tick) / EVENTS_A_ROUND;
         for _ in 0..n_rounds {
             if !self.writer.to_refold.is_empty() {

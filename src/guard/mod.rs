@@ -1,9 +1,10 @@
-//! What watches over the engine: a fence around plug-ins, counters, and a histogram of latencies.
+//! What watches over the engine: a fence around plug-ins, counters, a histogram of latencies, and pauses of its threads.
 //!
 //! Layer 0: nothing here knows of any other part of the crate.
 
 mod causes;
 mod counter;
+pub(crate) mod courtesy;
 mod fence;
 mod histogram;
 mod watch;

@@ -1,0 +1,108 @@
+//! How threads of an engine leave their core to others.
+
+use std::cell::Cell;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a thread works before others have their turn.
+const TURN: Duration = Duration::from_micros(200);
+/// How long a pause is, to which Linux adds the timer slack of the thread: 50 µs unless the host has set it.
+const PAUSE: Duration = Duration::from_nanos(1);
+
+thread_local! {
+    static PAUSES_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Has the calling thread pause from time to time until `deadline`, after which somebody waits for what it does; never if that
+/// is `None`, as threads do that nobody has told.
+///
+/// Whoever wakes on Linux, a query's thread above all, often has to wait for the core it slept on, be another one idle or
+/// not, until whoever runs there has had a whole time slice of some milliseconds. A pause ends that, and unlike yielding
+/// keeps the thread's share of a busy machine.
+pub(crate) fn pause_until(deadline: Option<Instant>) {
+    // Other systems let whoever wakes go first by themselves, and some of their sleeps are ten times as long.
+    if cfg!(target_os = "linux") {
+        PAUSES_UNTIL.set(deadline);
+    }
+}
+
+/// Says that the calling thread has only just woken, so that its turn begins.
+pub(crate) fn begin_turn() {
+    BEGAN.set(Some(Instant::now()));
+}
+
+/// What [`pause_until`] was told on the calling thread, for another that helps it.
+pub(crate) fn pauses_until() -> Option<Instant> {
+    PAUSES_UNTIL.get()
+}
+
+/// Called between two steps of long work, without a lock: lets others have their turn if the calling thread has had its own.
+pub(crate) fn after_you() {
+    let Some(deadline) = PAUSES_UNTIL.get() else { return };
+    let now = Instant::now();
+    if now >= deadline {
+        PAUSES_UNTIL.set(None);
+    } else if BEGAN.get().is_none_or(|began| now.saturating_duration_since(began) >= TURN) {
+        thread::sleep(PAUSE);
+        begin_turn();
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    /// On a thread of its own, as what it is told stays with it.
+    fn on_a_thread(test: fn()) {
+        thread::spawn(test).join().expect("the test holds");
+    }
+
+    fn has_paused() -> bool {
+        let before = BEGAN.get();
+        after_you();
+        BEGAN.get() != before
+    }
+
+    #[test]
+    fn a_thread_that_nobody_has_told_never_pauses() {
+        on_a_thread(|| {
+            let began = Instant::now();
+            while began.elapsed() < 5 * TURN {
+                assert!(!has_paused());
+            }
+        });
+    }
+
+    #[test]
+    fn a_pause_comes_after_a_turn_and_not_before() {
+        on_a_thread(|| {
+            let began = Instant::now();
+            begin_turn();
+            pause_until(Some(began + LONG));
+            while !has_paused() {}
+            assert!(began.elapsed() >= TURN);
+            while !has_paused() {}
+            assert!(began.elapsed() >= 2 * TURN);
+        });
+    }
+
+    #[test]
+    fn there_are_no_pauses_once_somebody_waits() {
+        on_a_thread(|| {
+            let deadline = Instant::now() + 5 * TURN;
+            pause_until(Some(deadline));
+            assert_eq!(pauses_until(), Some(deadline));
+            while pauses_until().is_some() {
+                after_you();
+            }
+            assert!(Instant::now() >= deadline);
+            let began = Instant::now();
+            while began.elapsed() < 5 * TURN {
+                assert!(!has_paused());
+            }
+        });
+    }
+}
