@@ -57,6 +57,8 @@ impl Crew {
                     courtesy::pause_until(pauses_until);
                     // A panic leaves a result missing, which the caller notices.
                     let _ = fenced(|| work_off(&todo, &done, &*work));
+                    // The thread may be the host's, or have a sweep next.
+                    courtesy::pause_until(None);
                 });
             }
         }
