@@ -13,9 +13,8 @@
 //!
 //! On two cores `load` is limited by the scheduler. A thread that wakes often waits for the core it slept on until whoever runs
 //! there has had a time slice of some milliseconds, be the other core idle or not: the writer and its helper pause for that
-//! reason after every 200 µs. What is left are sweeps, which step back by five steps of niceness and have their slices all the
-//! same: with their thread at the lowest priority there is (`SCHED_IDLE`) the percentile is twice that of an idle engine. But
-//! beside a busy host such a thread hardly runs at all.
+//! reason after every 100 µs, and sweeps run as `SCHED_IDLE`, which gives way at once. What is left is to wait for the rest of
+//! those 100 µs, now and then for two of them in a row, and for whatever else the machine does.
 //!
 //! One solve covers all that a user did in a batch. The demo world's days pass in seconds here, so that whole sessions
 //! fall into one batch: that flatters. The city does not.
@@ -208,7 +207,8 @@ fn load() -> Result<(), Failure> {
             println!("  {when}, {since}  p50 {:8.1?}, p99 {:8.1?}  ({})", at(50), at(99), latencies.len());
         }
     }
-    println!();
+    let visible = engine.stats().event_to_visible;
+    println!("  load, from `send` to visible: p50 {:.1?}, p99 {:.1?}\n", visible.p50, visible.p99);
     Ok(())
 }
 

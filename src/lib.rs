@@ -64,7 +64,7 @@
 //!
 //! # Threads, and what blocks
 //!
-//! One writer thread and two rayon pools, one for sweeps and one for what somebody waits for (the engine's own, or one of the
+//! One writer thread and rayon pools, for sweeps and for what somebody waits for (the engine's own, or one of the
 //! host's for both); with a store one thread that syncs, and one while a checkpoint is written. [`EventSender::send`] waits while the
 //! bounded queue is full, [`EventSender::try_send`] hands the event back. Queries run on the calling thread and
 //! wait for nobody. [`ManualEngine`] has no writer thread and no queue: each call runs on the thread that makes it, its sweeps on

@@ -27,7 +27,7 @@ use crate::kernel::SimdPath;
 use crate::model::{Decay, LearningSettings, Limits, Saturation, WatchedClock, Weighing};
 use crate::query::QueryPolicies;
 use crate::storage::{DirStorage, Storage};
-use crate::training::{SweepEvery, SweepPolicy, WatchedGate};
+use crate::training::{SweepEvery, SweepPolicy, SweepPools, WatchedGate};
 use crate::types::{MAX_ID_BYTES, Timestamp};
 
 /// Whether items the engine has never heard of may come in with events.
@@ -61,8 +61,7 @@ pub(super) struct Policies {
     pub(super) sweep_policy: Box<dyn SweepPolicy>,
     pub(super) gate: Arc<WatchedGate>,
     pub(super) observer: Arc<WatchedObserver>,
-    /// For sweeps.
-    pub(super) pool: Arc<ThreadPool>,
+    pub(super) sweep_pools: SweepPools,
     /// For what somebody waits for: batches of queries, and a hand with batches of fold-ins.
     pub(super) helpers: Arc<ThreadPool>,
     pub(super) queries: Arc<QueryPolicies>,
@@ -194,8 +193,9 @@ impl EngineBuilder {
         Self { sweeps: (first, later), ..self }
     }
 
-    /// A pool of the host's to run sweeps and batches on, instead of two of the engine's own. Its threads keep their
-    /// priority, where those of an own pool for sweeps step back behind others on Linux, be they of this process or another.
+    /// A pool of the host's to run sweeps and batches on, instead of the engine's own. Its threads keep their priority, where
+    /// those of the engine's own for sweeps stand behind others on Linux, be they of this process or another: queries wait the
+    /// least beside them.
     #[must_use]
     pub fn shared_pool(self, pool: Arc<ThreadPool>) -> Self {
         Self { pool: Some(pool), ..self }
@@ -262,7 +262,7 @@ impl EngineBuilder {
         Self { segment_bytes: bytes, ..self }
     }
 
-    /// Opens an engine with a writer thread, and two pools of its own unless one is [shared](Self::shared_pool). With a
+    /// Opens an engine with a writer thread, and pools of its own unless one is [shared](Self::shared_pool). With a
     /// store it reads that first, which blocks for seconds if it is large.
     ///
     /// # Errors
@@ -390,8 +390,8 @@ impl EngineBuilder {
                 return Err(BuildError::Limit { name });
             }
         }
-        let (pool, helpers) = match self.pool {
-            Some(pool) => (Arc::clone(&pool), pool),
+        let (sweep_pools, helpers) = match self.pool {
+            Some(pool) => (SweepPools::shared(Arc::clone(&pool)), pool),
             None => own_pools(self.threads)?,
         };
         let settings = Settings {
@@ -420,7 +420,7 @@ impl EngineBuilder {
             sweep_policy: self.policy,
             gate: Arc::new(self.gate),
             observer: Arc::new(self.observer),
-            pool,
+            sweep_pools,
             helpers,
             queries: Arc::new(self.queries),
             watches,

@@ -21,6 +21,9 @@ const LISTENERS_AT_ONCE: usize = 8_192;
 /// Users whose vectors have changed, before their sum is brought up to date though no item asks for it.
 const MAX_USERS_TO_SETTLE: usize = 65_536;
 
+/// Listeners that are read between two looks at the clock while an item is solved.
+const ROWS_A_LOOK: usize = 64;
+
 impl Writer {
     /// Publishes all that has changed of the items.
     pub(super) fn fold_items(&mut self) {
@@ -224,6 +227,10 @@ struct Gathered<'a> {
 
 impl Rows for Gathered<'_> {
     fn row(&self, j: usize) -> &[f32] {
+        // The solver has no other place to pause at: it may need thousands of rows, several times each.
+        if j.is_multiple_of(ROWS_A_LOOK) {
+            after_you();
+        }
         &self.rows[j * self.stride..(j + 1) * self.stride]
     }
 }

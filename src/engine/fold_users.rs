@@ -86,6 +86,7 @@ impl Writer {
             is_due(state) && !self.generation.serves_foreign_row(user, state)
         };
         let due = self.shared.states(users, |_, _| {}).filter_map(|(user, state)| {
+            after_you();
             state.is_some_and(|state| is_due(user, &state)).then(|| Draft::unchanged(user))
         });
         let due = due.collect();

@@ -4,8 +4,14 @@ use std::collections::HashMap;
 
 use crate::als::Gramian;
 use crate::checkpoint::RunningGramians;
+use crate::guard::courtesy::after_you;
 use crate::kernel::{AlignedVec, SimdPath, prefetch, stride_of};
 use crate::types::UserIdx;
+
+/// Changed users of whom the vectors lie together.
+const BLOCK_USERS: usize = 256;
+/// Blocks whose memory is kept for the next changes: 2 MB with 64 factors.
+const BLOCKS_KEPT: usize = 16;
 
 /// The running Gramian of the users, which item fold-ins are solved against, and that of the items, whose
 /// movement a sweep policy is told.
@@ -25,10 +31,17 @@ pub(super) struct Gramians {
 struct ChangedUsers {
     places: HashMap<UserIdx, usize, foldhash::fast::RandomState>,
     users: Vec<UserIdx>,
-    /// The vector of each that the Gramian has in it; zeros for none.
-    before: Vec<f32>,
-    /// The present one.
-    after: Vec<f32>,
+    /// By place, in blocks of so many that none has to move when there are more. There may be more blocks than needed.
+    blocks: Vec<Block>,
+}
+
+/// The vectors of [`BLOCK_USERS`] users, one after the other.
+#[derive(Debug)]
+struct Block {
+    /// Those that the Gramian has in it; zeros for none.
+    before: AlignedVec,
+    /// The present ones.
+    after: AlignedVec,
 }
 
 impl Gramians {
@@ -41,17 +54,21 @@ impl Gramians {
     /// `users` have other vectors than they had: one after the other, zeros for none.
     pub(super) fn users_changed(&mut self, users: &[UserIdx], had: &[f32], have: &[f32]) {
         let stride = stride_of(self.users.n_factors());
-        let ChangedUsers { places, users: changed, before, after } = &mut self.changed;
+        let ChangedUsers { places, users: changed, blocks } = &mut self.changed;
         let vectors = had.chunks_exact(stride).zip(have.chunks_exact(stride));
         for (&user, (had, has)) in users.iter().zip(vectors) {
             let place = *places.entry(user).or_insert(changed.len());
+            if place / BLOCK_USERS == blocks.len() {
+                let zeros = || AlignedVec::zeros(BLOCK_USERS * stride);
+                blocks.push(Block { before: zeros(), after: zeros() });
+            }
+            let block = &mut blocks[place / BLOCK_USERS];
+            let row = place % BLOCK_USERS * stride..(place % BLOCK_USERS + 1) * stride;
             if place == changed.len() {
                 changed.push(user);
-                before.extend_from_slice(had);
-                after.extend_from_slice(has);
-            } else {
-                after[place * stride..(place + 1) * stride].copy_from_slice(has);
+                block.before[row.clone()].copy_from_slice(had);
             }
+            block.after[row].copy_from_slice(has);
         }
     }
 
@@ -71,13 +88,18 @@ impl Gramians {
         if self.changed.users.is_empty() {
             return;
         }
-        let changed = std::mem::take(&mut self.changed);
+        let ChangedUsers { places, users, blocks } = &mut self.changed;
+        places.clear();
         // Sums of floats depend on their order; that of publication is not the replay's.
-        let mut order: Vec<(UserIdx, usize)> = changed.users.iter().copied().zip(0..).collect();
+        let mut order: Vec<(UserIdx, usize)> = users.drain(..).zip(0..).collect();
         order.sort_unstable();
         let n_factors = self.users.n_factors();
-        self.users.add(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.after)));
-        self.users.subtract(&Gramian::of_rows(path, n_factors, in_order(&order, &changed.before)));
+        let gramian_of = |vectors: fn(&Block) -> &AlignedVec| {
+            Gramian::of_rows(path, n_factors, in_order(&order, blocks, vectors))
+        };
+        self.users.add(&gramian_of(|block| &block.after));
+        self.users.subtract(&gramian_of(|block| &block.before));
+        blocks.truncate(BLOCKS_KEPT);
     }
 
     /// The sums as they are; everything was [settled](Self::settle) before.
@@ -115,16 +137,60 @@ impl Gramians {
     }
 }
 
-/// The rows of `rows` at the places in `order`, in that order.
-fn in_order<'a>(order: &'a [(UserIdx, usize)], rows: &'a [f32]) -> impl Iterator<Item = &'a [f32]> {
+/// Some `vectors` at the places in `order`, in that order.
+fn in_order<'a>(
+    order: &'a [(UserIdx, usize)],
+    blocks: &'a [Block],
+    vectors: fn(&Block) -> &AlignedVec,
+) -> impl Iterator<Item = &'a [f32]> {
     /// How many rows before its turn a row is asked of memory.
     const AHEAD: usize = 8;
-    let stride = rows.len() / order.len();
-    let row = move |place: usize| &rows[place * stride..(place + 1) * stride];
+    /// Rows between two looks at the clock.
+    const ROWS_A_LOOK: usize = 128;
+    let row = move |place: usize| {
+        let rows = vectors(&blocks[place / BLOCK_USERS]);
+        let stride = rows.len() / BLOCK_USERS;
+        &rows[place % BLOCK_USERS * stride..(place % BLOCK_USERS + 1) * stride]
+    };
     order.iter().enumerate().map(move |(at, &(_, place))| {
         if let Some(&(_, later)) = order.get(at + AHEAD) {
             prefetch(row(later));
         }
+        if at.is_multiple_of(ROWS_A_LOOK) {
+            after_you();
+        }
         row(place)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::kernel::SplitMix64;
+
+    #[test]
+    fn users_who_change_again_and_again_count_as_they_are_now() {
+        const N_FACTORS: usize = 3;
+        const N_USERS: usize = BLOCK_USERS * BLOCKS_KEPT + 700;
+        let (path, stride) = (SimdPath::detect(), stride_of(N_FACTORS));
+        let mut random = SplitMix64::new(5);
+        let mut gramians = Gramians::new(Gramian::zeros(N_FACTORS), Gramian::zeros(N_FACTORS));
+        let mut naive: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
+        // Many, few, then many again, some of them twice.
+        for n_changes in [2 * N_USERS, 10, 2 * N_USERS] {
+            for _ in 0..n_changes {
+                let user = u32::try_from(random.below(N_USERS)).expect("few");
+                let mut vector = vec![0.0; stride];
+                vector[..N_FACTORS].fill_with(|| crate::kernel::rounded(random.normal()));
+                let had = naive.insert(user, vector.clone()).unwrap_or_else(|| vec![0.0; stride]);
+                gramians.users_changed(&[UserIdx::new(user)], &had, &vector);
+            }
+            let expected = Gramian::of_rows(path, N_FACTORS, naive.values().map(|vector| &**vector));
+            let distance = gramians.users(path).distance(&expected);
+            assert!(distance < 1e-4 * expected.norm(), "{distance} of {}", expected.norm());
+            assert_eq!(gramians.n_changed(), 0);
+        }
+    }
 }

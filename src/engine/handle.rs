@@ -40,7 +40,7 @@ use crate::types::{Event, EventSeq, ItemId, MAX_ID_BYTES, UserId};
 
 /// A running recommender.
 ///
-/// It has one writer thread, `segue-writer`, a pool for sweeps and one for what somebody waits for, and a thread for each
+/// It has one writer thread, `segue-writer`, pools for sweeps and one for what somebody waits for, and a thread for each
 /// [source](EngineBuilder::source). Dropping it stops the writer without working off the queue
 /// ([`shutdown`](Self::shutdown) does work it off); the latter pool ends with the last [`Reader`] and [`View`](crate::View),
 /// if it is the engine's own. A plug-in must not drop the engine it belongs to.

@@ -18,7 +18,7 @@ use crate::ingest::{Admission, Interaction, InvalidEvent, SourceWaker};
 use crate::model::{Completer, Outcome, Receipt, Solve};
 use crate::query::Reader;
 use crate::storage::Storage;
-use crate::training::{Job, SweepReport, TrainingError};
+use crate::training::{Job, SweepPools, SweepReport, TrainingError};
 use crate::types::{Event, ItemId, UserId};
 
 /// An engine without a writer thread and without a queue: the same code as [`Engine`](crate::Engine), step by
@@ -258,8 +258,8 @@ impl ManualEngine {
 
     /// Runs a job and publishes what it gives.
     pub(super) fn run(&mut self, job: Job) -> Result<SweepReport, TrainingError> {
-        let pool = Arc::clone(&self.writer.helpers);
-        let result = pool.install(|| job.run(&pool));
+        // Whoever calls waits for it.
+        let result = job.run(SweepPools::shared(Arc::clone(&self.writer.helpers)).begin());
         let report = self.writer.end_sweep(result)?;
         while self.writer.refold_some() {}
         self.writer.fold_items();

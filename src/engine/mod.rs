@@ -33,7 +33,6 @@ mod open;
 mod past;
 mod plug_in;
 mod pools;
-mod priority;
 mod queue;
 mod replay;
 mod rollback;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use super::priority::step_back;
+use crate::guard::courtesy::shorten_pauses;
+use crate::guard::priority::{CAN_STEP_ASIDE, step_aside, step_back};
+use crate::training::SweepPools;
 
-/// One for sweeps, whose threads step back behind others, and one for what somebody waits for.
+/// Those of sweeps, whose threads stand behind others, and one for what somebody waits for.
 pub(super) fn own_pools(
     threads: Option<usize>,
-) -> Result<(Arc<ThreadPool>, Arc<ThreadPool>), ThreadPoolBuildError> {
+) -> Result<(SweepPools, Arc<ThreadPool>), ThreadPoolBuildError> {
     let threads = threads.unwrap_or_else(|| {
         // One core is left to the writer and the queries.
         std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
@@ -19,6 +21,16 @@ pub(super) fn own_pools(
             .num_threads(threads.max(1))
             .thread_name(move |number| format!("segue-{name}-{number}"))
     };
-    let sweeps = pool("sweep").start_handler(|_| step_back()).build()?;
-    Ok((Arc::new(sweeps), Arc::new(pool("hand").build()?)))
+    let usual = pool("sweep").start_handler(|_| {
+        shorten_pauses();
+        step_back();
+    });
+    let idle = if CAN_STEP_ASIDE {
+        // Sweeps can do without them.
+        pool("idle").start_handler(|_| step_aside()).build().ok().map(Arc::new)
+    } else {
+        None
+    };
+    let hands = pool("hand").start_handler(|_| shorten_pauses());
+    Ok((SweepPools { usual: Arc::new(usual.build()?), idle }, Arc::new(hands.build()?)))
 }

@@ -12,7 +12,7 @@ use crate::ingest::Interaction;
 use crate::journal::{EventRecord, Record};
 use crate::model::{LearningSettings, Refusal};
 use crate::storage::StoreError;
-use crate::training::{Foreign, Job, TrainingError};
+use crate::training::{Foreign, Job, SweepPools, TrainingError};
 
 /// Why a record cannot be replayed: no journal of this crate's holds it there.
 #[derive(Debug, Error)]
@@ -129,8 +129,8 @@ impl<'w> Replay<'w> {
                 }
                 let job = self.job.take().ok_or(ReplayError::NoSweep)?;
                 // Whoever opens a store waits for it.
-                let pool = Arc::clone(&self.writer.helpers);
-                let candidate = pool.install(|| job.train(&pool))?.candidate;
+                let pools = SweepPools::shared(Arc::clone(&self.writer.helpers));
+                let candidate = job.train(&mut pools.begin())?.candidate;
                 self.writer.perform_publication(candidate);
             }
             Record::NotPublished { .. } => {

@@ -106,7 +106,8 @@ impl Writer {
     /// A model is about to be replaced by another.
     pub(super) fn keep_model(&mut self) {
         let before = ModelBefore::of(&self.generation).filter(|before| self.may_come_back(before));
-        self.model_before = before.map(Arc::new);
+        let older = std::mem::replace(&mut self.model_before, before.map(Arc::new));
+        self.sweep_pools.free(older);
     }
 
     /// What has learned of somebody who was forgotten may not.

@@ -147,13 +147,14 @@ impl Writer {
     /// The sweep under way gives nothing.
     pub(super) fn give_up_sweep(&mut self) {
         self.training = None;
-        self.freeze = None;
+        self.sweep_pools.free(self.freeze.take());
         self.forgotten = Forgotten::default();
     }
 
     pub(super) fn perform_publication(&mut self, mut candidate: Candidate) -> SweepReport {
         debug_assert_eq!(self.drafts.len(), 0, "drafts are published before a generation");
-        let touched = self.freeze.take().map(|freeze| freeze.touched()).unwrap_or_default();
+        let (touched, replaced) = self.freeze.take().map(|freeze| freeze.end()).unwrap_or_default();
+        self.sweep_pools.free(replaced);
         self.training = None;
         candidate.forget(std::mem::take(&mut self.forgotten), self.settings.path);
         // Of a model from elsewhere it says nothing of what a sweep will give.
@@ -181,7 +182,8 @@ impl Writer {
             as_published,
         });
         self.retired.push(self.shared.current.replace(Arc::clone(&generation)));
-        self.gramians = Some(Gramians::new(candidate.user_gramian, candidate.item_gramian));
+        let gramians = Gramians::new(candidate.user_gramian, candidate.item_gramian);
+        self.sweep_pools.free(self.gramians.replace(gramians));
         self.by_item.solved_by_sweep(&candidate.confidences);
         // Of these, whatever the sweep has not solved well enough is due again now.
         self.items_to_fold.clear();

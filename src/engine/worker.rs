@@ -14,7 +14,7 @@ use super::handle::ShutdownReport;
 use super::queue::{BulkOutcomes, CheckpointCall, Incoming, Queued, Reading, RowsAtSending};
 use super::writer::Writer;
 use crate::checkpoint::{CheckpointError, CheckpointReport};
-use crate::guard::courtesy::{after_you, begin_turn, pause_until};
+use crate::guard::courtesy::{after_you, begin_turn, pause_until, shorten_pauses};
 use crate::guard::fenced;
 use crate::model::{Completer, Outcome, Solve};
 use crate::training::{Candidate, Job, TrainingError};
@@ -120,6 +120,7 @@ impl Worker {
 
     /// Runs until `stop`.
     pub(super) fn run(mut self) -> ShutdownReport {
+        shorten_pauses();
         self.ask_for_other_factors();
         let mut ended = Instant::now();
         while !self.is_told_to_stop() {
@@ -359,6 +360,8 @@ impl Worker {
         {
             self.begin_checkpoint();
         }
+        // Before a sweep too, which takes the thread that frees.
+        self.writer.free_retired();
         let call = if self.writer.may_sweep() { self.calls.take_next() } else { None };
         match call {
             Some(Call::Sweep(waiting)) => {
@@ -386,7 +389,6 @@ impl Worker {
             None if self.writer.wants_sweep() => self.begin_sweep(),
             Some(Call::OtherFactors) | None => {}
         }
-        self.writer.free_retired();
         self.writer.tell_bytes();
     }
 
@@ -427,10 +429,10 @@ impl Worker {
     }
 
     fn spawn(&self, job: Job) {
-        let (pool, results) = (Arc::clone(&self.writer.pool), self.result_sender.clone());
-        self.writer.pool.spawn(move || {
-            let result =
-                fenced(|| job.run(&pool)).unwrap_or_else(|message| Err(TrainingError::Panicked { message }));
+        let (pools, results) = (self.writer.sweep_pools.clone(), self.result_sender.clone());
+        self.writer.sweep_pools.usual.spawn(move || {
+            let result = fenced(|| job.run(pools.begin()))
+                .unwrap_or_else(|message| Err(TrainingError::Panicked { message }));
             // A worker that has ended takes no result.
             let _ = results.send(result);
         });

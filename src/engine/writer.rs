@@ -33,7 +33,7 @@ use crate::model::{
 use crate::publish::{Freeze, Published, Watermark};
 use crate::query::{QueryPolicies, Reader};
 use crate::storage::StorageFailure;
-use crate::training::{Forgotten, SweepPolicy, WatchedGate};
+use crate::training::{Forgotten, SweepPolicy, SweepPools, WatchedGate};
 use crate::types::{EventSeq, ItemIdx, Timestamp, UserIdx};
 
 /// The writer's own state. Whoever holds it is the only one who changes what readers see.
@@ -52,7 +52,7 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) meters: Arc<Meters>,
     pub(super) watches: Watches,
-    pub(super) pool: Arc<ThreadPool>,
+    pub(super) sweep_pools: SweepPools,
     pub(super) helpers: Arc<ThreadPool>,
     pub(super) crew: Crew,
     pub(super) weigher: Arc<dyn Weigher>,
@@ -67,7 +67,7 @@ pub(super) struct Writer {
     pub(super) query_policies: Arc<QueryPolicies>,
     /// What `shared.current` holds; only the writer replaces it.
     pub(super) generation: Arc<Generation>,
-    /// Older generations that readers may still hold. The writer frees them, as freeing a large one takes
+    /// Older generations that readers may still hold. They are kept until none does, as freeing a large one takes
     /// milliseconds that no query should pay.
     pub(super) retired: Vec<Arc<Generation>>,
     pub(super) gramians: Option<Gramians>,
@@ -149,7 +149,8 @@ pub(super) struct Training {
 
 impl Writer {
     pub(super) fn new(settings: Settings, policies: Policies) -> Self {
-        let Policies { weigher, sweep_policy, gate, observer, pool, helpers, queries, watches } = policies;
+        let Policies { weigher, sweep_policy, gate, observer, sweep_pools, helpers, queries, watches } =
+            policies;
         let live = LiveSettings::of(&settings, &*weigher, &*sweep_policy, &gate);
         let rules =
             SessionRules { weigher: Arc::clone(&weigher), max_history: settings.learning.max_history };
@@ -208,7 +209,7 @@ impl Writer {
             helpers,
             settings,
             shared,
-            pool,
+            sweep_pools,
             session_rules: Arc::new(Published::new(Arc::new(rules))),
             weigher,
             policy: sweep_policy,
@@ -270,7 +271,8 @@ impl Writer {
 
     /// Frees old generations that no reader holds any longer.
     pub(super) fn free_retired(&mut self) {
-        self.retired.retain(|generation| Arc::strong_count(generation) > 1);
+        let is_free = |generation: &mut Arc<Generation>| Arc::strong_count(generation) == 1;
+        self.sweep_pools.free(self.retired.extract_if(.., is_free).collect::<Vec<_>>());
     }
 
     /// A handle to ask with.

@@ -5,14 +5,31 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a thread works before others have their turn.
-const TURN: Duration = Duration::from_micros(200);
-/// How long a pause is, to which Linux adds the timer slack of the thread: 50 µs unless the host has set it.
+const TURN: Duration = Duration::from_micros(100);
+/// How long a pause is, to which Linux adds the [timer slack](shorten_pauses) of the thread.
 const PAUSE: Duration = Duration::from_nanos(1);
 
 thread_local! {
     static PAUSES_UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
+
+/// Has pauses of the calling thread last some 10 µs, for good: Linux may prolong every sleep by the timer slack of the thread,
+/// which is 50 µs unless somebody has set it. For threads of the engine's own, and those that they begin.
+#[cfg(target_os = "linux")]
+pub(crate) fn shorten_pauses() {
+    // Enough for whoever waits for the core to get it.
+    const SLACK_NS: u64 = 10_000;
+    let is_longer = rustix::thread::current_timer_slack().is_ok_and(|slack| slack > SLACK_NS);
+    let slack = std::num::NonZeroU64::new(SLACK_NS);
+    if is_longer && let Err(error) = rustix::thread::set_current_timer_slack(slack) {
+        tracing::debug!(target: "segue::engine", %error, "pauses of this thread are as long as its sleeps");
+    }
+}
+
+/// Other systems have no pauses.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn shorten_pauses() {}
 
 /// Has the calling thread pause from time to time until `deadline`, after which somebody waits for what it does; never if that
 /// is `None`, as threads do that nobody has told.

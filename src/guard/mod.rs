@@ -1,4 +1,5 @@
-//! What watches over the engine: a fence around plug-ins, counters, a histogram of latencies, and pauses of its threads.
+//! What watches over the engine: a fence around plug-ins, counters, a histogram of latencies, and what its threads leave
+//! to others.
 //!
 //! Layer 0: nothing here knows of any other part of the crate.
 
@@ -7,6 +8,7 @@ mod counter;
 pub(crate) mod courtesy;
 mod fence;
 mod histogram;
+pub(crate) mod priority;
 mod watch;
 
 pub(crate) use causes::with_causes;

@@ -70,11 +70,13 @@ impl<T: Sequenced> Freeze<T> {
         self.kept.lock().get(&index).cloned().unwrap_or(present)
     }
 
-    /// The slots that were changed after the freeze, in ascending order.
-    pub(crate) fn touched(&self) -> Vec<u32> {
-        let mut touched: Vec<_> = self.kept.lock().keys().copied().collect();
+    /// Ends it, once the walker is done: the slots that were changed after it, in ascending order, and the values they held,
+    /// in any order. Freeing all of these takes a while.
+    pub(crate) fn end(&self) -> (Vec<u32>, Vec<Arc<T>>) {
+        let kept = std::mem::take(&mut *self.kept.lock());
+        let mut touched: Vec<_> = kept.keys().copied().collect();
         touched.sort_unstable();
-        touched
+        (touched, kept.into_values().flatten().collect())
     }
 
     /// Only the first value of a slot is that of the freeze.

@@ -70,17 +70,22 @@ impl Exam {
         Self { cases, before, path }
     }
 
-    /// Lets a candidate and its predecessor answer; nothing if there is no predecessor.
+    /// Lets a candidate and its predecessor, whose items are `now` such, answer; nothing if there is no predecessor.
     ///
     /// The predecessor answers by the items as they were published: what was folded in since may have come from what was
     /// held back.
-    pub(super) fn sit(&self, base: &UserBase, rows: &ItemRows, pool: &ThreadPool) -> ExamResult {
+    pub(super) fn sit(
+        &self,
+        base: &UserBase,
+        rows: &ItemRows,
+        now: &ItemRows,
+        pool: &ThreadPool,
+    ) -> ExamResult {
         let Some(side) = &self.before.users else { return ExamResult::default() };
-        let now = self.before.items.load();
-        let coverage = coverage(&now.rows, rows);
+        let coverage = coverage(now, rows);
         let published = self.before.as_published.as_ref();
         // Items as they are now know what was held back, but lists may be compared by them.
-        let before = published.unwrap_or(&now.rows);
+        let before = published.unwrap_or(now);
         let answer = |case: &Case, scratch: &mut RowScratch| {
             let before = case.answer(self.path, &side.base, before, scratch);
             let after = case.answer(self.path, base, rows, scratch);

@@ -1,23 +1,34 @@
 //! From the histories at one moment to the input of a sweep.
 
 use super::hold_out::{Discovery, Frozen};
-use crate::als::TrainingInput;
+use crate::als::{Pair, TrainingInput};
+use crate::guard::courtesy;
 use crate::model::{History, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::types::{Timestamp, UserIdx};
 
+/// The histories at one moment, one after the other.
+#[derive(Debug)]
+pub(crate) struct FrozenHistories {
+    n_items: usize,
+    row_ends: Vec<usize>,
+    items: Vec<u32>,
+    pairs: Vec<Pair>,
+    discoveries: Vec<Discovery>,
+}
+
 /// The histories of users `0..n_users` as they were at the freeze, weighed as of `as_of`, and of each the latest item that
 /// came into it after `since`.
 ///
-/// Runs on the pool while the writer goes on; reads each user's slot once.
-pub(crate) fn freeze_input(
+/// Runs while the writer goes on; reads each user's slot once, under locks that the writer takes too.
+pub(crate) fn freeze_histories(
     shared: &Shared,
     freeze: &Freeze<UserState>,
     (n_users, n_items): (u32, usize),
     weighing: Weighing,
     as_of: Timestamp,
     since: Timestamp,
-) -> Frozen {
+) -> FrozenHistories {
     let mut row_ends = Vec::with_capacity(n_users as usize + 1);
     row_ends.push(0);
     let (mut items, mut pairs) = (Vec::new(), Vec::new());
@@ -32,8 +43,17 @@ pub(crate) fn freeze_input(
             discoveries.extend(latest_discovery(user, &state.history, since));
         }
         row_ends.push(pairs.len());
+        courtesy::after_you();
     }
-    Frozen { input: TrainingInput::from_sorted_rows(n_items, row_ends, items, pairs), discoveries }
+    FrozenHistories { n_items, row_ends, items, pairs, discoveries }
+}
+
+impl FrozenHistories {
+    /// By user and by item.
+    pub(crate) fn into_input(self) -> Frozen {
+        let Self { n_items, row_ends, items, pairs, discoveries } = self;
+        Frozen { input: TrainingInput::from_sorted_rows(n_items, row_ends, items, pairs), discoveries }
+    }
 }
 
 /// The item that came into a history last, once, and was liked; `None` if none has since `since`.

@@ -9,10 +9,11 @@ use thiserror::Error;
 
 use super::exam::Exam;
 use super::foreign::{Foreign, Place};
-use super::freezer::freeze_input;
+use super::freezer::freeze_histories;
 use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
 use super::hold_out::{Frozen, hold_out};
 use super::progress::Progress;
+use super::steps::Steps;
 use crate::als::{
     Als, AlsParams, Factors, Gramian, ModelParts, SweepError, SweepSolver, TrainingInput, UserBase,
 };
@@ -93,13 +94,15 @@ pub(crate) struct Forgotten {
 
 impl Trained {
     /// The candidate, if the gate lets it pass.
-    pub(crate) fn judged(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+    pub(crate) fn judged(self, steps: &mut Steps<'_>) -> Result<Candidate, TrainingError> {
         let Self { mut candidate, exam, gate, before, norm_before, began } = self;
         let norm = candidate.norm();
         if !norm.is_finite() {
             return Err(GateRefusal::NotFinite.into());
         }
-        let result = exam.sit(&candidate.user_base, &candidate.items, pool);
+        // Here too: readers and the writer take this lock.
+        let now = before.items.load();
+        let result = steps.run(|pool| exam.sit(&candidate.user_base, &candidate.items, &now.rows, pool));
         let seen = |seq: EventSeq| count_as_f64(usize::try_from(seq.get()).unwrap_or(usize::MAX));
         // Lists of another's training are others, however little has happened since.
         let is_own = |rows_of| rows_of == RowsOf::Sweep;
@@ -247,8 +250,8 @@ pub enum TrainingError {
 }
 
 impl Job {
-    /// Trains and asks the gate. Runs on a thread of `pool`; checks `cancel` between chunks of rows.
-    pub(crate) fn run(self, pool: &ThreadPool) -> Result<Candidate, TrainingError> {
+    /// Trains and asks the gate. Runs on the calling thread and in `steps`; checks `cancel` between chunks of rows.
+    pub(crate) fn run(self, mut steps: Steps<'_>) -> Result<Candidate, TrainingError> {
         let span = tracing::info_span!(
             target: "segue::sweep",
             "sweep",
@@ -257,31 +260,40 @@ impl Job {
             n_sweeps = self.n_sweeps
         );
         let _entered = span.entered();
-        self.train(pool)?.judged(pool)
+        self.train(&mut steps)?.judged(&mut steps)
     }
 
     /// Trains; what is published is somebody else's decision.
-    pub(crate) fn train(mut self, pool: &ThreadPool) -> Result<Trained, TrainingError> {
+    pub(crate) fn train(mut self, steps: &mut Steps<'_>) -> Result<Trained, TrainingError> {
         let (n_users, n_items) = (self.n_users, self.n_items);
         let has_model = self.before.users.is_some();
         let since = if has_model { self.before.as_of } else { Timestamp::from_unix_ms(i64::MAX) };
-        let Frozen { mut input, discoveries } =
-            freeze_input(&self.shared, &self.freeze, (n_users, n_items), self.weighing, self.as_of, since);
+        let histories = steps.run_here(|| {
+            let size = (n_users, n_items);
+            freeze_histories(&self.shared, &self.freeze, size, self.weighing, self.as_of, since)
+        });
+        let (before, path) = (Arc::clone(&self.before), self.path);
+        let (mut input, muted, exam) = steps.run(move |_| {
+            let Frozen { mut input, discoveries } = histories.into_input();
+            let held_back = hold_out(&input, discoveries);
+            let muted = input.mute(&held_back);
+            let exam = Exam::new(&input, &held_back, before, path);
+            (input, muted, exam)
+        });
         if input.n_pairs() == 0 && self.foreign.is_none() {
             return Err(TrainingError::NothingToLearn);
         }
         self.progress.takes(&input, n_users, n_items, self.params.n_factors());
-        let held_back = hold_out(&input, discoveries);
-        let muted = input.mute(&held_back);
-        let exam = Exam::new(&input, &held_back, Arc::clone(&self.before), self.path);
         if let Some(foreign) = self.foreign.take() {
             input.unmute(muted);
-            let model = foreign.place(&Place {
-                path: self.path,
-                params: &self.params,
-                input: &input,
-                cancel: &self.cancel,
-                pool,
+            let model = steps.run(|pool| {
+                foreign.place(&Place {
+                    path: self.path,
+                    params: &self.params,
+                    input: &input,
+                    cancel: &self.cancel,
+                    pool,
+                })
             })?;
             self.confidences = foreign.solved(self.n_items);
             // Nobody is asked about what was in use before.
@@ -289,15 +301,15 @@ impl Job {
             let report = self.report(&input, origin, 0.0, self.params.regularization());
             // Without rows of its own for users, everybody has what their history gives.
             let rows_of = if foreign.users.is_empty() { RowsOf::Sweep } else { RowsOf::Foreigners };
-            return Ok(self.trained(model, rows_of, report, exam, pool));
+            return Ok(self.trained(model, rows_of, report, exam, steps));
         }
-        let als = self.sweep_within_bounds(&input, pool)?;
+        let als = self.sweep_within_bounds(&input, steps)?;
         // The users know everything: what was held back is missing from the items alone.
         input.unmute(muted);
-        let objective = als.objective(&input, pool).map_err(solve_error)?;
-        let model = als.finish(&input, pool).map_err(solve_error)?;
+        let objective = steps.run(|pool| als.objective(&input, pool)).map_err(solve_error)?;
+        let model = steps.run(|pool| als.finish(&input, pool)).map_err(solve_error)?;
         let report = self.report(&input, ModelOrigin::Trained, objective, model.params().regularization());
-        Ok(self.trained(model.into_parts(), RowsOf::Sweep, report, exam, pool))
+        Ok(self.trained(model.into_parts(), RowsOf::Sweep, report, exam, steps))
     }
 
     fn report(
@@ -328,20 +340,24 @@ impl Job {
         rows_of: RowsOf,
         report: SweepReport,
         exam: Exam,
-        pool: &ThreadPool,
+        steps: &mut Steps<'_>,
     ) -> Trained {
         let (gate, before) = (self.gate.clone(), Arc::clone(&self.before));
         let (norm_before, began) = (self.norm_before, self.began);
-        let candidate = self.candidate(model, rows_of, report, pool);
+        let candidate = steps.run(|pool| self.candidate(model, rows_of, report, pool));
         Trained { candidate, exam, gate, before, norm_before, began }
     }
 
     /// Sweeps; where that goes out of bounds, anew from the start and with more regularization. A pure function of the
     /// input, so a replay backs off as far.
-    fn sweep_within_bounds(&self, input: &TrainingInput, pool: &ThreadPool) -> Result<Als, TrainingError> {
+    fn sweep_within_bounds(
+        &self,
+        input: &TrainingInput,
+        steps: &mut Steps<'_>,
+    ) -> Result<Als, TrainingError> {
         let outcome = within_bounds(&self.params, |params, n_back_offs| {
             if n_back_offs == 0 {
-                return self.sweep(params.clone(), &self.start(), self.n_sweeps, input, pool);
+                return self.sweep(params.clone(), &self.start(), self.n_sweeps, input, steps);
             }
             tracing::warn!(
                 target: "segue::sweep",
@@ -349,7 +365,7 @@ impl Job {
                 "a sweep went out of bounds and begins anew with more regularization"
             );
             let nothing = Factors::zeros(0, params.n_factors());
-            self.sweep(params.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, pool)
+            self.sweep(params.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, steps)
         });
         outcome.map_err(solve_error)
     }
@@ -360,14 +376,15 @@ impl Job {
         start: &Factors,
         n_sweeps: usize,
         input: &TrainingInput,
-        pool: &ThreadPool,
+        steps: &mut Steps<'_>,
     ) -> Result<Als, SweepError> {
         let mut als = Als::warm(params, self.n_users as usize, self.n_items, start)?
             .on(self.path)
             .solving_with(SweepSolver::APPROXIMATE)
             .cancel_with(Arc::clone(&self.cancel));
         for done in 1..=n_sweeps {
-            als.sweep(input, pool)?;
+            steps.run(|pool| als.user_half_sweep(input, pool))?;
+            steps.run(|pool| als.item_half_sweep(input, pool))?;
             self.progress.has_done(done.min(self.n_sweeps));
         }
         Ok(als)

@@ -10,6 +10,7 @@ mod hold_out;
 mod job;
 mod policy;
 mod progress;
+mod steps;
 
 pub(crate) use foreign::Foreign;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
@@ -19,3 +20,4 @@ pub use job::{ModelOrigin, SweepReport, TrainingError};
 pub(crate) use policy::SweepWith;
 pub use policy::{NeverSweep, SweepContext, SweepDecision, SweepEvery, SweepPolicy};
 pub(crate) use progress::Progress;
+pub(crate) use steps::SweepPools;

@@ -143,15 +143,15 @@ fn a_sweep_that_begins_while_users_are_brought_in_is_replayed_exactly() {
         engine.apply(Event::listen(user, user % 60)).expect("it works");
     }
     engine.pump();
-    let pool = Arc::clone(&engine.writer.pool);
-    let candidate = job.run(&pool);
+    let pools = engine.writer.sweep_pools.clone();
+    let candidate = job.run(pools.begin());
     engine.writer.end_sweep(candidate).expect("it works");
     // The next was called for meanwhile.
     assert!(engine.writer.refold_some(), "some are left");
     assert!(!engine.writer.may_sweep(), "they would count as changed, and in a replay they would not");
     while engine.writer.refold_some() {}
     let job = engine.writer.begin_sweep();
-    let candidate = job.run(&pool);
+    let candidate = job.run(pools.begin());
     engine.writer.end_sweep(candidate).expect("it works");
     while engine.writer.refold_some() {}
     engine.fold_items();

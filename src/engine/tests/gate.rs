@@ -62,10 +62,10 @@ fn verdict(
 ) -> Result<Candidate, TrainingError> {
     let mut job = engine.writer.begin_sweep();
     prepare(&mut job);
-    let pool = Arc::clone(&engine.writer.pool);
-    let mut trained = job.train(&pool)?;
+    let mut steps = engine.writer.sweep_pools.begin();
+    let mut trained = job.train(&mut steps)?;
     tamper(&mut trained.candidate);
-    trained.judged(&pool)
+    trained.judged(&mut steps)
 }
 
 /// Every row of a candidate, replaced.

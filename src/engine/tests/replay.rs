@@ -79,8 +79,7 @@ fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::
         engine.forget_item(5 + round);
         engine.merge_users(20 + round, 40 + round);
         engine.merge_users(25 + round, format!("somebody-new-{round}"));
-        let pool = Arc::clone(&engine.writer.pool);
-        let candidate = job.run(&pool);
+        let candidate = job.run(engine.writer.sweep_pools.begin());
         engine.writer.end_sweep(candidate).expect("a sound candidate");
         // Events and imports reach some before they are brought into the generation.
         engine.import(events(seed + 40, 100, 90, 90));
