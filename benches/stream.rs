@@ -12,9 +12,9 @@
 //! | `load` | 1,000 queries of the city a second at moments that fall in step with nothing, by a thread that sleeps in between, with nothing else to do, and while 50,000 events/s, made before, come in and sweeps follow each other without a pause: from when a query was due, which has a timer and the scheduler in it, and from when it began |
 //!
 //! On two cores `load` is limited by the scheduler. A thread that wakes often waits for the core it slept on until whoever runs
-//! there has had a time slice of some milliseconds, be the other core idle or not: the writer and its helper pause for that
-//! reason after every 100 µs, and sweeps run as `SCHED_IDLE`, which gives way at once. What is left is to wait for the rest of
-//! those 100 µs, now and then for two of them in a row, and for whatever else the machine does.
+//! there has had a time slice of some milliseconds, be the other core idle or not: the writer pauses for that reason after
+//! every 50 µs, and sweeps run as `SCHED_IDLE`, which gives way at once. What is left is to wait for the rest of those 50 µs, for
+//! what takes a thread longer than that in one piece, and for whatever else the machine does.
 //!
 //! One solve covers all that a user did in a batch. The demo world's days pass in seconds here, so that whole sessions
 //! fall into one batch: that flatters. The city does not.

@@ -8,7 +8,8 @@ use rayon::ThreadPool;
 
 use crate::guard::{courtesy, fenced};
 
-/// Shares jobs between the calling thread and whatever threads of a pool are idle.
+/// Shares jobs between the calling thread and whatever threads of a pool are idle, unless the caller is
+/// [pausing](courtesy::pause_until): who has time for that needs no help, which would take other cores from queries.
 ///
 /// Waiting for a pool that is busy with a sweep, or with work of the host's, would stall every event behind
 /// it. So the caller works off the jobs itself, helpers take some if they come in time, and the caller waits
@@ -45,20 +46,15 @@ impl Crew {
         drop(todo_sender);
         let work = Arc::new(work);
         // ORDERING: only the number matters; a helper too few or too many changes no result.
-        if self.on_their_way.load(Ordering::Relaxed) == 0 {
+        if !courtesy::is_pausing() && self.on_their_way.load(Ordering::Relaxed) == 0 {
             for _ in 0..self.pool.current_num_threads().min(n_jobs.saturating_sub(1)) {
                 self.on_their_way.fetch_add(1, Ordering::Relaxed);
                 let on_their_way = Arc::clone(&self.on_their_way);
                 let (todo, done, work) = (todo.clone(), done.clone(), Arc::clone(&work));
-                let pauses_until = courtesy::pauses_until();
                 self.pool.spawn(move || {
                     on_their_way.fetch_sub(1, Ordering::Relaxed);
-                    courtesy::begin_turn();
-                    courtesy::pause_until(pauses_until);
                     // A panic leaves a result missing, which the caller notices.
                     let _ = fenced(|| work_off(&todo, &done, &*work));
-                    // The thread may be the host's, or have a sweep next.
-                    courtesy::pause_until(None);
                 });
             }
         }
@@ -115,6 +111,21 @@ mod tests {
             assert_eq!(crew.share(vec![1, 2, 3], |(): &mut (), job| job + 1), [2, 3, 4]);
         }
         assert_eq!(crew.on_their_way.load(Ordering::Relaxed), 1, "helpers do not pile up");
+        drop(let_go);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_has_time_to_pause_calls_nobody() {
+        use std::time::{Duration, Instant};
+        let crew = crew(1);
+        let (let_go, held) = bounded::<()>(0);
+        crew.pool.spawn(move || assert!(held.recv().is_err(), "nothing is ever sent"));
+        for (deadline, n_called) in [(Some(Instant::now() + Duration::from_secs(3_600)), 0), (None, 1)] {
+            courtesy::pause_until(deadline);
+            assert_eq!(crew.share(vec![1, 2, 3], |(): &mut (), job| job + 1), [2, 3, 4]);
+            assert_eq!(crew.on_their_way.load(Ordering::Relaxed), n_called);
+        }
         drop(let_go);
     }
 }

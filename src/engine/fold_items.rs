@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::writer::Writer;
 use crate::als::{ItemBase, Pair, RowScratch, Rows};
-use crate::guard::courtesy::after_you;
+use crate::guard::courtesy::{after_you, with_pauses};
 use crate::journal::Record;
 use crate::kernel::{AlignedVec, prefetch};
 use crate::model::{Generation, ItemSide, Shared, UserState, is_usable};
@@ -21,7 +21,7 @@ const LISTENERS_AT_ONCE: usize = 8_192;
 /// Users whose vectors have changed, before their sum is brought up to date though no item asks for it.
 const MAX_USERS_TO_SETTLE: usize = 65_536;
 
-/// Listeners that are read between two looks at the clock while an item is solved.
+/// Rows between two looks at the clock.
 const ROWS_A_LOOK: usize = 64;
 
 impl Writer {
@@ -89,8 +89,9 @@ impl Writer {
         let users = gramians.users(self.settings.path);
         let base = ItemBase::new(side.base.params().clone(), users, side.factors.n_rows());
         let mut solved = self.solve_items(base, &due);
-        let old: Vec<_> = due.iter().map(|&item| AlignedVec::from(next.rows.row(item))).collect();
-        for (row, old) in solved.iter_mut().zip(&old) {
+        let row_of = |&item: &ItemIdx| AlignedVec::from(next.rows.row(item));
+        let old: Vec<_> = with_pauses(&due, ROWS_A_LOOK).map(row_of).collect();
+        for (row, old) in with_pauses(solved.iter_mut().zip(&old), ROWS_A_LOOK) {
             // One such row would spoil every list and, through the warm start, every later sweep.
             if !is_usable(row) {
                 row.clone_from(old);

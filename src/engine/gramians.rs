@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::als::Gramian;
 use crate::checkpoint::RunningGramians;
-use crate::guard::courtesy::after_you;
+use crate::guard::courtesy::with_pauses;
 use crate::kernel::{AlignedVec, SimdPath, prefetch, stride_of};
 use crate::types::UserIdx;
 
@@ -12,6 +12,8 @@ use crate::types::UserIdx;
 const BLOCK_USERS: usize = 256;
 /// Blocks whose memory is kept for the next changes: 2 MB with 64 factors.
 const BLOCKS_KEPT: usize = 16;
+/// Rows between two looks at the clock.
+const ROWS_A_LOOK: usize = 128;
 
 /// The running Gramian of the users, which item fold-ins are solved against, and that of the items, whose
 /// movement a sweep policy is told.
@@ -90,8 +92,9 @@ impl Gramians {
         }
         let ChangedUsers { places, users, blocks } = &mut self.changed;
         places.clear();
-        // Sums of floats depend on their order; that of publication is not the replay's.
-        let mut order: Vec<(UserIdx, usize)> = users.drain(..).zip(0..).collect();
+        // Sums of floats depend on their order; that of publication is not the replay's. One word a user sorts faster than two.
+        let mut order: Vec<u64> =
+            users.drain(..).zip(0..).map(|(user, place)| ordered(user, place)).collect();
         order.sort_unstable();
         let n_factors = self.users.n_factors();
         let gramian_of = |vectors: fn(&Block) -> &AlignedVec| {
@@ -122,8 +125,9 @@ impl Gramians {
     /// Item rows were replaced: `old` by `new`.
     pub(super) fn replace_items(&mut self, path: SimdPath, old: &[AlignedVec], new: &[AlignedVec]) {
         let n_factors = self.items.n_factors();
-        let gramian_of =
-            |rows: &[AlignedVec]| Gramian::of_rows(path, n_factors, rows.iter().map(|row| &**row));
+        let gramian_of = |rows: &[AlignedVec]| {
+            Gramian::of_rows(path, n_factors, with_pauses(rows.iter().map(|row| &**row), ROWS_A_LOOK))
+        };
         self.items.add(&gramian_of(new));
         self.items.subtract(&gramian_of(old));
         // Once a batch: a policy is asked far more often.
@@ -137,30 +141,38 @@ impl Gramians {
     }
 }
 
+/// Where the vectors of a user are, in the order of users.
+fn ordered(user: UserIdx, place: u32) -> u64 {
+    u64::from(user.get()) << 32 | u64::from(place)
+}
+
+/// The place of an [`ordered`] one.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half of the word is the place")]
+fn place_of(ordered: u64) -> usize {
+    ordered as u32 as usize
+}
+
 /// Some `vectors` at the places in `order`, in that order.
 fn in_order<'a>(
-    order: &'a [(UserIdx, usize)],
+    order: &'a [u64],
     blocks: &'a [Block],
     vectors: fn(&Block) -> &AlignedVec,
 ) -> impl Iterator<Item = &'a [f32]> {
     /// How many rows before its turn a row is asked of memory.
     const AHEAD: usize = 8;
-    /// Rows between two looks at the clock.
-    const ROWS_A_LOOK: usize = 128;
-    let row = move |place: usize| {
+    let row = move |ordered: u64| {
+        let place = place_of(ordered);
         let rows = vectors(&blocks[place / BLOCK_USERS]);
         let stride = rows.len() / BLOCK_USERS;
         &rows[place % BLOCK_USERS * stride..(place % BLOCK_USERS + 1) * stride]
     };
-    order.iter().enumerate().map(move |(at, &(_, place))| {
-        if let Some(&(_, later)) = order.get(at + AHEAD) {
+    let rows = order.iter().enumerate().map(move |(at, &place)| {
+        if let Some(&later) = order.get(at + AHEAD) {
             prefetch(row(later));
         }
-        if at.is_multiple_of(ROWS_A_LOOK) {
-            after_you();
-        }
         row(place)
-    })
+    });
+    with_pauses(rows, ROWS_A_LOOK)
 }
 
 #[cfg(test)]

@@ -31,6 +31,5 @@ pub(super) fn own_pools(
     } else {
         None
     };
-    let hands = pool("hand").start_handler(|_| shorten_pauses());
-    Ok((SweepPools { usual: Arc::new(usual.build()?), idle }, Arc::new(hands.build()?)))
+    Ok((SweepPools { usual: Arc::new(usual.build()?), idle }, Arc::new(pool("hand").build()?)))
 }

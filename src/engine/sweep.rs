@@ -12,7 +12,7 @@ use crate::journal::Record;
 use crate::model::{Generation, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
 use crate::training::{
-    Candidate, Foreign, Forgotten, Job, SweepContext, SweepDecision, SweepReport, TrainingError,
+    Candidate, Foreign, Forgotten, Job, Size, SweepContext, SweepDecision, SweepReport, TrainingError,
 };
 use crate::types::{ItemVersion, Timestamp, UserIdx};
 
@@ -86,8 +86,11 @@ impl Writer {
             path: self.settings.path,
             weighing: self.settings.learning.weighing,
             as_of,
-            n_users: self.shared.user_ids.len(),
-            n_items: self.by_item.n_items(),
+            size: Size {
+                users: self.shared.user_ids.len(),
+                items: self.by_item.n_items(),
+                pairs: self.by_item.n_pairs(),
+            },
             before: Arc::clone(&self.generation),
             items: self.generation.items.load().rows.clone(),
             n_sweeps,

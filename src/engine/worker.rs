@@ -342,6 +342,7 @@ impl Worker {
             if self.writer.may_fold_items() {
                 if self.writer.item_batch_is_due() {
                     self.writer.begin_item_batch();
+                    after_you();
                 }
                 self.writer.fold_some_items();
             }

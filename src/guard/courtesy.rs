@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a thread works before others have their turn.
-const TURN: Duration = Duration::from_micros(100);
+const TURN: Duration = Duration::from_micros(50);
 /// How long a pause is, to which Linux adds the [timer slack](shorten_pauses) of the thread.
 const PAUSE: Duration = Duration::from_nanos(1);
 
@@ -14,12 +14,12 @@ thread_local! {
     static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Has pauses of the calling thread last some 10 µs, for good: Linux may prolong every sleep by the timer slack of the thread,
+/// Has pauses of the calling thread last some 20 µs, for good: Linux may prolong every sleep by the timer slack of the thread,
 /// which is 50 µs unless somebody has set it. For threads of the engine's own, and those that they begin.
 #[cfg(target_os = "linux")]
 pub(crate) fn shorten_pauses() {
     // Enough for whoever waits for the core to get it.
-    const SLACK_NS: u64 = 10_000;
+    const SLACK_NS: u64 = 20_000;
     let is_longer = rustix::thread::current_timer_slack().is_ok_and(|slack| slack > SLACK_NS);
     let slack = std::num::NonZeroU64::new(SLACK_NS);
     if is_longer && let Err(error) = rustix::thread::set_current_timer_slack(slack) {
@@ -49,9 +49,9 @@ pub(crate) fn begin_turn() {
     BEGAN.set(Some(Instant::now()));
 }
 
-/// What [`pause_until`] was told on the calling thread, for another that helps it.
-pub(crate) fn pauses_until() -> Option<Instant> {
-    PAUSES_UNTIL.get()
+/// Whether the calling thread pauses from time to time, as nobody waits for it yet.
+pub(crate) fn is_pausing() -> bool {
+    PAUSES_UNTIL.get().is_some_and(|deadline| Instant::now() < deadline)
 }
 
 /// Called between two steps of long work, without a lock: lets others have their turn if the calling thread has had its own.
@@ -64,6 +64,16 @@ pub(crate) fn after_you() {
         thread::sleep(PAUSE);
         begin_turn();
     }
+}
+
+/// The same things, with [`after_you`] before one in so many.
+pub(crate) fn with_pauses<T>(things: impl IntoIterator<Item = T>, every: usize) -> impl Iterator<Item = T> {
+    things.into_iter().enumerate().map(move |(at, thing)| {
+        if at.is_multiple_of(every) {
+            after_you();
+        }
+        thing
+    })
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -111,8 +121,7 @@ mod tests {
         on_a_thread(|| {
             let deadline = Instant::now() + 5 * TURN;
             pause_until(Some(deadline));
-            assert_eq!(pauses_until(), Some(deadline));
-            while pauses_until().is_some() {
+            while is_pausing() {
                 after_you();
             }
             assert!(Instant::now() >= deadline);

@@ -50,6 +50,11 @@ impl ByItem {
         self.records.len()
     }
 
+    /// Pairs of an item and a listener: the cells of all histories.
+    pub(crate) fn n_pairs(&self) -> usize {
+        usize::try_from(self.n_pairs).expect("they are in memory")
+    }
+
     /// Memory held, near enough.
     pub(crate) fn n_bytes(&self) -> u64 {
         self.n_pairs * size_of::<UserIdx>() as u64 + size_of_val(&*self.records) as u64

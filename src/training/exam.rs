@@ -75,7 +75,7 @@ impl Exam {
     /// The predecessor answers by the items as they were published: what was folded in since may have come from what was
     /// held back.
     pub(super) fn sit(
-        &self,
+        self,
         base: &UserBase,
         rows: &ItemRows,
         now: &ItemRows,

@@ -7,6 +7,15 @@ use crate::model::{History, Shared, UserState, Weighing};
 use crate::publish::Freeze;
 use crate::types::{Timestamp, UserIdx};
 
+/// How many of each there are to freeze.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) users: u32,
+    pub(crate) items: usize,
+    /// Cells of all histories, for which room is made at once: to copy what there is into more takes milliseconds.
+    pub(crate) pairs: usize,
+}
+
 /// The histories at one moment, one after the other.
 #[derive(Debug)]
 pub(crate) struct FrozenHistories {
@@ -17,23 +26,23 @@ pub(crate) struct FrozenHistories {
     discoveries: Vec<Discovery>,
 }
 
-/// The histories of users `0..n_users` as they were at the freeze, weighed as of `as_of`, and of each the latest item that
-/// came into it after `since`.
+/// The histories of the first users as they were at the freeze, weighed as of `as_of`, and of each the latest item that came
+/// into it after `since`.
 ///
 /// Runs while the writer goes on; reads each user's slot once, under locks that the writer takes too.
 pub(crate) fn freeze_histories(
     shared: &Shared,
     freeze: &Freeze<UserState>,
-    (n_users, n_items): (u32, usize),
+    size: Size,
     weighing: Weighing,
     as_of: Timestamp,
     since: Timestamp,
 ) -> FrozenHistories {
-    let mut row_ends = Vec::with_capacity(n_users as usize + 1);
+    let mut row_ends = Vec::with_capacity(size.users as usize + 1);
     row_ends.push(0);
-    let (mut items, mut pairs) = (Vec::new(), Vec::new());
+    let (mut items, mut pairs) = (Vec::with_capacity(size.pairs), Vec::with_capacity(size.pairs));
     let mut discoveries = Vec::new();
-    for row in 0..n_users {
+    for row in 0..size.users {
         let user = UserIdx::new(row);
         if let Some(state) = freeze.read(row, shared.slot(user)) {
             let factor = weighing.common_factor(state.history.landmark(), as_of);
@@ -45,7 +54,7 @@ pub(crate) fn freeze_histories(
         row_ends.push(pairs.len());
         courtesy::after_you();
     }
-    FrozenHistories { n_items, row_ends, items, pairs, discoveries }
+    FrozenHistories { n_items: size.items, row_ends, items, pairs, discoveries }
 }
 
 impl FrozenHistories {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::exam::Exam;
 use super::foreign::{Foreign, Place};
-use super::freezer::freeze_histories;
+use super::freezer::{Size, freeze_histories};
 use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
 use super::hold_out::{Frozen, hold_out};
 use super::progress::Progress;
@@ -39,8 +39,7 @@ pub(crate) struct Job {
     pub(crate) path: SimdPath,
     pub(crate) weighing: Weighing,
     pub(crate) as_of: Timestamp,
-    pub(crate) n_users: u32,
-    pub(crate) n_items: usize,
+    pub(crate) size: Size,
     /// The model in use. Its items are where the sweeps start from; zero rows start at random.
     pub(crate) before: Arc<Generation>,
     /// Its items at the freeze.
@@ -66,6 +65,8 @@ pub(crate) struct Candidate {
     pub(crate) user_base: UserBase,
     pub(crate) user_gramian: Gramian,
     pub(crate) item_gramian: Gramian,
+    /// What [`norm`](Self::norm) gave.
+    norm: Option<f64>,
     pub(crate) frozen_at: EventSeq,
     pub(crate) as_of: Timestamp,
     pub(crate) weighing: Weighing,
@@ -96,7 +97,7 @@ impl Trained {
     /// The candidate, if the gate lets it pass.
     pub(crate) fn judged(self, steps: &mut Steps<'_>) -> Result<Candidate, TrainingError> {
         let Self { mut candidate, exam, gate, before, norm_before, began } = self;
-        let norm = candidate.norm();
+        let norm = steps.run(|_| candidate.norm());
         if !norm.is_finite() {
             return Err(GateRefusal::NotFinite.into());
         }
@@ -129,9 +130,9 @@ impl Trained {
 }
 
 impl Candidate {
-    /// The root mean square norm of the items' vectors.
-    pub(crate) fn norm(&self) -> f64 {
-        rms_norm(&self.items)
+    /// The root mean square norm of the items' vectors, which takes a millisecond the first time.
+    pub(crate) fn norm(&mut self) -> f64 {
+        *self.norm.get_or_insert_with(|| rms_norm(&self.items))
     }
 
     /// Takes rows out of a candidate that has learned from them. What it has learned stays in the others
@@ -149,6 +150,9 @@ impl Candidate {
         items.sort_unstable();
         subtract_rows(path, &mut self.item_gramian, items.iter().map(|&item| self.items.row(item)));
         let none = AlignedVec::zeros(self.items.stride());
+        if !items.is_empty() {
+            self.norm = None;
+        }
         for item in items {
             self.items.set_row(item, &none);
         }
@@ -255,8 +259,8 @@ impl Job {
         let span = tracing::info_span!(
             target: "segue::sweep",
             "sweep",
-            n_users = self.n_users,
-            n_items = self.n_items,
+            n_users = self.size.users,
+            n_items = self.size.items,
             n_sweeps = self.n_sweeps
         );
         let _entered = span.entered();
@@ -265,12 +269,10 @@ impl Job {
 
     /// Trains; what is published is somebody else's decision.
     pub(crate) fn train(mut self, steps: &mut Steps<'_>) -> Result<Trained, TrainingError> {
-        let (n_users, n_items) = (self.n_users, self.n_items);
         let has_model = self.before.users.is_some();
         let since = if has_model { self.before.as_of } else { Timestamp::from_unix_ms(i64::MAX) };
         let histories = steps.run_here(|| {
-            let size = (n_users, n_items);
-            freeze_histories(&self.shared, &self.freeze, size, self.weighing, self.as_of, since)
+            freeze_histories(&self.shared, &self.freeze, self.size, self.weighing, self.as_of, since)
         });
         let (before, path) = (Arc::clone(&self.before), self.path);
         let (mut input, muted, exam) = steps.run(move |_| {
@@ -283,7 +285,7 @@ impl Job {
         if input.n_pairs() == 0 && self.foreign.is_none() {
             return Err(TrainingError::NothingToLearn);
         }
-        self.progress.takes(&input, n_users, n_items, self.params.n_factors());
+        self.progress.takes(&input, self.size.users, self.size.items, self.params.n_factors());
         if let Some(foreign) = self.foreign.take() {
             input.unmute(muted);
             let model = steps.run(|pool| {
@@ -295,26 +297,30 @@ impl Job {
                     pool,
                 })
             })?;
-            self.confidences = foreign.solved(self.n_items);
+            self.confidences = foreign.solved(self.size.items);
             // Nobody is asked about what was in use before.
             let origin = if self.gate.is_none() { ModelOrigin::RolledBack } else { ModelOrigin::Adopted };
-            let report = self.report(&input, origin, 0.0, self.params.regularization());
+            let report = self.report(input.n_pairs(), origin, 0.0, self.params.regularization());
             // Without rows of its own for users, everybody has what their history gives.
             let rows_of = if foreign.users.is_empty() { RowsOf::Sweep } else { RowsOf::Foreigners };
-            return Ok(self.trained(model, rows_of, report, exam, steps));
+            return Ok(self.trained(input, model, rows_of, report, exam, steps));
         }
         let als = self.sweep_within_bounds(&input, steps)?;
-        // The users know everything: what was held back is missing from the items alone.
-        input.unmute(muted);
-        let objective = steps.run(|pool| als.objective(&input, pool)).map_err(solve_error)?;
+        let objective = steps.run(|pool| {
+            // The users know everything: what was held back is missing from the items alone.
+            input.unmute(muted);
+            als.objective(&input, pool)
+        });
+        let objective = objective.map_err(solve_error)?;
         let model = steps.run(|pool| als.finish(&input, pool)).map_err(solve_error)?;
-        let report = self.report(&input, ModelOrigin::Trained, objective, model.params().regularization());
-        Ok(self.trained(model.into_parts(), RowsOf::Sweep, report, exam, steps))
+        let regularization = model.params().regularization();
+        let report = self.report(input.n_pairs(), ModelOrigin::Trained, objective, regularization);
+        Ok(self.trained(input, model.into_parts(), RowsOf::Sweep, report, exam, steps))
     }
 
     fn report(
         &self,
-        input: &TrainingInput,
+        n_pairs: usize,
         origin: ModelOrigin,
         objective: f64,
         regularization: f32,
@@ -323,9 +329,9 @@ impl Job {
             origin,
             generation: GenerationId::ZERO,
             frozen_at: self.freeze.at(),
-            n_users: self.n_users as usize,
-            n_items: self.n_items,
-            n_pairs: input.n_pairs(),
+            n_users: self.size.users as usize,
+            n_items: self.size.items,
+            n_pairs,
             n_sweeps: self.n_sweeps,
             objective,
             regularization,
@@ -336,6 +342,7 @@ impl Job {
 
     fn trained(
         self,
+        input: TrainingInput,
         model: ModelParts,
         rows_of: RowsOf,
         report: SweepReport,
@@ -344,7 +351,11 @@ impl Job {
     ) -> Trained {
         let (gate, before) = (self.gate.clone(), Arc::clone(&self.before));
         let (norm_before, began) = (self.norm_before, self.began);
-        let candidate = steps.run(|pool| self.candidate(model, rows_of, report, pool));
+        let candidate = steps.run(|pool| {
+            // Some milliseconds of freeing, as it is large.
+            drop(input);
+            self.candidate(model, rows_of, report, pool)
+        });
         Trained { candidate, exam, gate, before, norm_before, began }
     }
 
@@ -357,15 +368,15 @@ impl Job {
     ) -> Result<Als, TrainingError> {
         let outcome = within_bounds(&self.params, |params, n_back_offs| {
             if n_back_offs == 0 {
-                return self.sweep(params.clone(), &self.start(), self.n_sweeps, input, steps);
+                return self.sweep(params.clone(), || self.start(), self.n_sweeps, input, steps);
             }
             tracing::warn!(
                 target: "segue::sweep",
                 regularization = params.regularization(),
                 "a sweep went out of bounds and begins anew with more regularization"
             );
-            let nothing = Factors::zeros(0, params.n_factors());
-            self.sweep(params.clone(), &nothing, self.n_sweeps.max(COLD_SWEEPS), input, steps)
+            let nothing = || Factors::zeros(0, params.n_factors());
+            self.sweep(params.clone(), nothing, self.n_sweeps.max(COLD_SWEEPS), input, steps)
         });
         outcome.map_err(solve_error)
     }
@@ -373,15 +384,14 @@ impl Job {
     fn sweep(
         &self,
         params: AlsParams,
-        start: &Factors,
+        start: impl FnOnce() -> Factors + Send,
         n_sweeps: usize,
         input: &TrainingInput,
         steps: &mut Steps<'_>,
     ) -> Result<Als, SweepError> {
-        let mut als = Als::warm(params, self.n_users as usize, self.n_items, start)?
-            .on(self.path)
-            .solving_with(SweepSolver::APPROXIMATE)
-            .cancel_with(Arc::clone(&self.cancel));
+        let als = steps.run(|_| Als::warm(params, self.size.users as usize, self.size.items, &start()))?;
+        let mut als =
+            als.on(self.path).solving_with(SweepSolver::APPROXIMATE).cancel_with(Arc::clone(&self.cancel));
         for done in 1..=n_sweeps {
             steps.run(|pool| als.user_half_sweep(input, pool))?;
             steps.run(|pool| als.item_half_sweep(input, pool))?;
@@ -402,6 +412,7 @@ impl Job {
             user_gramian: Gramian::of(self.path, &users, pool),
             item_gramian: Gramian::of(self.path, &items, pool),
             items: ItemRows::from_factors(&items),
+            norm: None,
             users,
             user_base,
             frozen_at: self.freeze.at(),
@@ -419,8 +430,8 @@ impl Job {
         if self.before.n_factors() != Some(n_factors) {
             return Factors::zeros(0, n_factors);
         }
-        let mut start = Factors::zeros(self.n_items, n_factors);
-        for row in 0..self.n_items.min(self.items.n_items()) {
+        let mut start = Factors::zeros(self.size.items, n_factors);
+        for row in 0..self.size.items.min(self.items.n_items()) {
             let item = ItemIdx::new(u32::try_from(row).expect("items are capped at u32"));
             start.row_mut(row).copy_from_slice(self.items.row(item));
         }
