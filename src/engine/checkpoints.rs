@@ -72,7 +72,7 @@ impl Writer {
         waits_for_erasure || store.wants_checkpoint(journal.last_fact(), now)
     }
 
-    /// The engine has worked, be it on the writer's thread or on the pool: replaying it would take as long.
+    /// The engine has worked, be it on the writer's thread or on the pool: replaying it would take as long, less what it paused.
     pub(super) fn worked(&mut self, duration: Duration) {
         if let Some(store) = &mut self.store {
             store.work += duration;

@@ -12,8 +12,8 @@ use crate::model::{Solve, UserState};
 use crate::storage::StorageFailure;
 use crate::types::UserIdx;
 
-/// From this many users on, the pool helps to solve them. Fewer take some milliseconds, for which no second core is taken
-/// from queries. Tests have fewer.
+/// From this many users on, the pool helps to solve them if the writer is not pausing. Fewer take some milliseconds, for which
+/// no second core is taken from queries. Tests have fewer.
 const MIN_USERS_TO_SHARE: usize = if cfg!(test) { 64 } else { 1_024 };
 /// Users that one thread takes at a time, at least: enough to ask memory for one while another is at hand.
 const MIN_USERS_OF_A_SHARE: usize = 16;
@@ -123,8 +123,10 @@ impl Writer {
                 let scribe = Arc::clone(&scribe);
                 self.crew.share(shares_of(round), move |scratch, drafts| scribe.write_share(drafts, scratch))
             };
-            for part in &written {
-                after_you();
+            for (place, part) in written.iter().enumerate() {
+                if place > 0 {
+                    after_you();
+                }
                 self.note_written(part);
             }
         }

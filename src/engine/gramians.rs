@@ -93,8 +93,7 @@ impl Gramians {
         let ChangedUsers { places, users, blocks } = &mut self.changed;
         places.clear();
         // Sums of floats depend on their order; that of publication is not the replay's. One word a user sorts faster than two.
-        let mut order: Vec<u64> =
-            users.drain(..).zip(0..).map(|(user, place)| ordered(user, place)).collect();
+        let mut order: Vec<u64> = users.drain(..).zip(0..).map(|(user, place)| key_of(user, place)).collect();
         order.sort_unstable();
         let n_factors = self.users.n_factors();
         let gramian_of = |vectors: fn(&Block) -> &AlignedVec| {
@@ -141,15 +140,15 @@ impl Gramians {
     }
 }
 
-/// Where the vectors of a user are, in the order of users.
-fn ordered(user: UserIdx, place: u32) -> u64 {
+/// A user and the place of their vectors in one word, which sorts by user.
+fn key_of(user: UserIdx, place: u32) -> u64 {
     u64::from(user.get()) << 32 | u64::from(place)
 }
 
-/// The place of an [`ordered`] one.
+/// The place in a [key](key_of).
 #[expect(clippy::cast_possible_truncation, reason = "the lower half of the word is the place")]
-fn place_of(ordered: u64) -> usize {
-    ordered as u32 as usize
+fn place_of(key: u64) -> usize {
+    key as u32 as usize
 }
 
 /// Some `vectors` at the places in `order`, in that order.
@@ -160,17 +159,17 @@ fn in_order<'a>(
 ) -> impl Iterator<Item = &'a [f32]> {
     /// How many rows before its turn a row is asked of memory.
     const AHEAD: usize = 8;
-    let row = move |ordered: u64| {
-        let place = place_of(ordered);
+    let row = move |key: u64| {
+        let place = place_of(key);
         let rows = vectors(&blocks[place / BLOCK_USERS]);
         let stride = rows.len() / BLOCK_USERS;
         &rows[place % BLOCK_USERS * stride..(place % BLOCK_USERS + 1) * stride]
     };
-    let rows = order.iter().enumerate().map(move |(at, &place)| {
+    let rows = order.iter().enumerate().map(move |(at, &key)| {
         if let Some(&later) = order.get(at + AHEAD) {
             prefetch(row(later));
         }
-        row(place)
+        row(key)
     });
     with_pauses(rows, ROWS_A_LOOK)
 }

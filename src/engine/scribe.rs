@@ -71,14 +71,19 @@ impl Scribe {
         }
         let mut learned = Vec::with_capacity(drafts.len());
         for (place, draft) in drafts.into_iter().enumerate() {
-            after_you();
+            // Not before the first: what one user did is visible without a pause.
+            if place > 0 {
+                after_you();
+            }
             if let Some(&later) = written.users.get(place + AHEAD) {
                 self.shared.look(later, UserState::prefetch);
             }
             learned.push(draft.has_changed().then(|| self.learn(place, draft, &mut written)));
         }
         for ((place, learned), solve) in learned.into_iter().enumerate().zip(solves) {
-            after_you();
+            if place > 0 {
+                after_you();
+            }
             match (solve, &self.generation.users) {
                 (Solve::Now, Some(side)) => self.solve(place, side, learned, scratch, &mut written),
                 (Solve::OnRead, _) | (_, None) => {

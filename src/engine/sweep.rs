@@ -12,7 +12,7 @@ use crate::journal::Record;
 use crate::model::{Generation, ItemSide, UserSide};
 use crate::publish::{Freeze, Published};
 use crate::training::{
-    Candidate, Foreign, Forgotten, Job, Size, SweepContext, SweepDecision, SweepReport, TrainingError,
+    Candidate, Foreign, Forgotten, FreezeSize, Job, SweepContext, SweepDecision, SweepReport, TrainingError,
 };
 use crate::types::{ItemVersion, Timestamp, UserIdx};
 
@@ -86,7 +86,7 @@ impl Writer {
             path: self.settings.path,
             weighing: self.settings.learning.weighing,
             as_of,
-            size: Size {
+            size: FreezeSize {
                 users: self.shared.user_ids.len(),
                 items: self.by_item.n_items(),
                 pairs: self.by_item.n_pairs(),

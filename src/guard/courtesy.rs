@@ -66,7 +66,7 @@ pub(crate) fn after_you() {
     }
 }
 
-/// The same things, with [`after_you`] before one in so many.
+/// The same things, with [`after_you`] once in so many.
 pub(crate) fn with_pauses<T>(things: impl IntoIterator<Item = T>, every: usize) -> impl Iterator<Item = T> {
     things.into_iter().enumerate().map(move |(at, thing)| {
         if at.is_multiple_of(every) {

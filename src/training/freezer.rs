@@ -9,7 +9,7 @@ use crate::types::{Timestamp, UserIdx};
 
 /// How many of each there are to freeze.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
+pub(crate) struct FreezeSize {
     pub(crate) users: u32,
     pub(crate) items: usize,
     /// Cells of all histories, for which room is made at once: to copy what there is into more takes milliseconds.
@@ -33,7 +33,7 @@ pub(crate) struct FrozenHistories {
 pub(crate) fn freeze_histories(
     shared: &Shared,
     freeze: &Freeze<UserState>,
-    size: Size,
+    size: FreezeSize,
     weighing: Weighing,
     as_of: Timestamp,
     since: Timestamp,
@@ -54,6 +54,7 @@ pub(crate) fn freeze_histories(
         row_ends.push(pairs.len());
         courtesy::after_you();
     }
+    debug_assert_eq!(pairs.len(), size.pairs, "the index by item has every cell");
     FrozenHistories { n_items: size.items, row_ends, items, pairs, discoveries }
 }
 

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::exam::Exam;
 use super::foreign::{Foreign, Place};
-use super::freezer::{Size, freeze_histories};
+use super::freezer::{FreezeSize, freeze_histories};
 use super::gate::{GateFacts, GateRefusal, GateReport, WatchedGate, rms_norm};
 use super::hold_out::{Frozen, hold_out};
 use super::progress::Progress;
@@ -39,7 +39,7 @@ pub(crate) struct Job {
     pub(crate) path: SimdPath,
     pub(crate) weighing: Weighing,
     pub(crate) as_of: Timestamp,
-    pub(crate) size: Size,
+    pub(crate) size: FreezeSize,
     /// The model in use. Its items are where the sweeps start from; zero rows start at random.
     pub(crate) before: Arc<Generation>,
     /// Its items at the freeze.

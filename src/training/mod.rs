@@ -13,7 +13,7 @@ mod progress;
 mod steps;
 
 pub(crate) use foreign::Foreign;
-pub(crate) use freezer::Size;
+pub(crate) use freezer::FreezeSize;
 pub use gate::{GateFacts, GateRefusal, GateReport, PublishAlways, QualityGate, SweepGate, Trial};
 pub(crate) use gate::{JudgeWith, WatchedGate};
 pub(crate) use job::{Candidate, Forgotten, Job};

@@ -164,6 +164,7 @@ fn a_panic_in_any_other_call_is_named_and_all_is_learned_exactly_once() {
         while engine.reader().view().popular().run().expect("always an answer").len() < 2 {
             std::thread::yield_now();
         }
+        assert_eq!(engine.reader().view().popular().run().expect("always an answer").len(), 2);
         let stats = engine.stats().sources.remove(0);
         assert_eq!((stats.applied, stats.malformed, stats.plugin.panics), (2, 1, 1), "{which}");
         let place = if which == "refused" { "offset 2: " } else { "line 2: " };

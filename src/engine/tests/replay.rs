@@ -90,8 +90,15 @@ fn live(engine: &mut ManualEngine, clock: &ManualClock, seed: u64, rounds: std::
     }
 }
 
+/// All there is to compare: what is digested, every user's vector, and the norm that the next model is measured by.
+type State = (StateDigest, Vec<Vec<u32>>, Option<u64>);
+
+fn state_of(engine: &mut ManualEngine) -> State {
+    (engine.digest(), vectors_of_users(engine), engine.writer.norm_of_model.map(f64::to_bits))
+}
+
 /// The state after a run of which `seed` decides, with a checkpoint after round `checkpoint_after`.
-fn state_and_store(seed: u64, checkpoint_after: Option<u64>) -> (StateDigest, Vec<Vec<u32>>, MemoryStorage) {
+fn state_and_store(seed: u64, checkpoint_after: Option<u64>) -> (State, MemoryStorage) {
     let (clock, storage) = (clock(), MemoryStorage::new());
     let mut engine = open(weighing_by_lot(builder(&clock)), &storage);
     for round in 0..4 {
@@ -100,22 +107,20 @@ fn state_and_store(seed: u64, checkpoint_after: Option<u64>) -> (StateDigest, Ve
             engine.checkpoint().expect("in memory");
         }
     }
-    let (digest, vectors) = (engine.digest(), vectors_of_users(&engine));
+    let state = state_of(&mut engine);
     engine.flush().expect("in memory");
-    let left = copy(&storage);
-    (digest, vectors, left)
+    (state, copy(&storage))
 }
 
 #[test]
 fn the_journal_alone_gives_every_byte_again() {
     for seed in 1..=2 {
-        let (digest, vectors, storage) = state_and_store(seed, None);
+        let (state, storage) = state_and_store(seed, None);
         for path in SimdPath::available() {
             for threads in [1, 2, 8] {
                 let storage = copy(&storage);
                 let mut again = open(builder(&clock()).threads(threads).simd_path(path), &storage);
-                assert_eq!(again.digest(), digest, "{threads} threads, {path}");
-                assert_eq!(vectors_of_users(&again), vectors);
+                assert_eq!(state_of(&mut again), state, "{threads} threads, {path}");
                 let Health::Serving { recovery: Some(recovery), .. } = again.health() else {
                     panic!("{:?}", again.health());
                 };
@@ -129,12 +134,15 @@ fn the_journal_alone_gives_every_byte_again() {
 #[test]
 fn a_checkpoint_and_the_rest_of_the_journal_give_every_byte_again() {
     for (seed, after) in [(1, 0), (2, 1), (1, 2), (2, 3)] {
-        let (digest, vectors, storage) = state_and_store(seed, Some(after));
+        let (state, storage) = state_and_store(seed, Some(after));
         for path in SimdPath::available() {
             for threads in [1, 2, 8] {
                 let mut again = open(builder(&clock()).threads(threads).simd_path(path), &copy(&storage));
-                assert_eq!(again.digest(), digest, "checkpoint after {after}, {threads} threads, {path}");
-                assert_eq!(vectors_of_users(&again), vectors);
+                assert_eq!(
+                    state_of(&mut again),
+                    state,
+                    "checkpoint after {after}, {threads} threads, {path}"
+                );
                 let Health::Serving { recovery: Some(recovery), .. } = again.health() else {
                     panic!("{:?}", again.health());
                 };
@@ -153,8 +161,7 @@ fn an_engine_goes_on_as_if_it_had_never_been_closed() {
         live(&mut never_closed, &clock_a, 5, round..round + 1);
         let mut reopened = open(builder(&clock_b), &storage_b);
         live(&mut reopened, &clock_b, 5, round..round + 1);
-        assert_eq!(reopened.digest(), never_closed.digest(), "round {round}");
-        assert_eq!(vectors_of_users(&reopened), vectors_of_users(&never_closed));
+        assert_eq!(state_of(&mut reopened), state_of(&mut never_closed), "round {round}");
         if round == 1 {
             never_closed.checkpoint().expect("in memory");
             reopened.checkpoint().expect("in memory");
