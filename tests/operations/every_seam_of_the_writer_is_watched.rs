@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::common::{PATIENCE, now, small};
 use segue::plugin::{Incident, PluginStats};
 use segue::{
-    AppendFile, Clock, Degradation, Durability, Engine, EngineBuilder, Event, Health, ManualClock,
-    MemoryStorage, Outcome, ReadFile, Signal, SignalError, Source, Storage, StorageLock, SweepContext,
-    SweepDecision, SweepPolicy, Timestamp,
+    AppendFile, Clock, Degradation, Durability, Engine, EngineBuilder, Event, EventFacts, Health, ItemId,
+    ManualClock, MemoryStorage, Outcome, ReadFile, Signal, SignalError, Source, Storage, StorageLock,
+    SweepContext, SweepDecision, SweepPolicy, Timestamp,
 };
 
 /// What the plug-ins of this test do.
@@ -271,9 +271,17 @@ fn stored(mood: &Moody) -> EngineBuilder {
 #[test]
 fn a_storage_that_panics_makes_the_engine_read_only() {
     let mood = Moody::default();
-    let engine = stored(&mood).open().expect("usable settings");
+    let storage = mood.clone();
+    // The writer stores other things between two events: the storage is to panic with the second, which is stored as soon
+    // as it is weighed.
+    let weigh = move |facts: &EventFacts<'_>| {
+        if *facts.item == ItemId::from(2) {
+            storage.set(Mood::Panics);
+        }
+        Signal::positive(1.0).expect("in range")
+    };
+    let engine = stored(&mood).weigh_with(weigh).open().expect("usable settings");
     learn(&engine, 1);
-    mood.set(Mood::Panics);
     assert_eq!(learn(&engine, 2), Outcome::StoreFailed);
     answers(&engine);
     let Health::ReadOnly { why } = engine.health() else { panic!("{:?}", engine.health()) };
