@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::drafts::{Draft, NotedEvents};
 use super::scribe::{Scribe, StateBytes, Written};
 use super::writer::Writer;
-use crate::guard::courtesy::after_you;
+use crate::guard::courtesy::{after_you, with_pauses};
 use crate::kernel::AlignedVec;
 use crate::model::{Solve, UserState};
 use crate::storage::StorageFailure;
@@ -123,10 +123,7 @@ impl Writer {
                 let scribe = Arc::clone(&scribe);
                 self.crew.share(shares_of(round), move |scratch, drafts| scribe.write_share(drafts, scratch))
             };
-            for (place, part) in written.iter().enumerate() {
-                if place > 0 {
-                    after_you();
-                }
+            for part in with_pauses(&written, 1) {
                 self.note_written(part);
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::drafts::{CellChange, Draft, NotedEvents, WritingRules};
-use crate::guard::courtesy::after_you;
+use crate::guard::courtesy::with_pauses;
 use crate::kernel::AlignedVec;
 use crate::model::{FoldScratch, Folded, Generation, ItemSide, Shared, Solve, UserSide, UserState};
 use crate::publish::Freeze;
@@ -70,20 +70,13 @@ impl Scribe {
             self.shared.look(first, UserState::prefetch);
         }
         let mut learned = Vec::with_capacity(drafts.len());
-        for (place, draft) in drafts.into_iter().enumerate() {
-            // Not before the first: what one user did is visible without a pause.
-            if place > 0 {
-                after_you();
-            }
+        for (place, draft) in with_pauses(drafts.into_iter().enumerate(), 1) {
             if let Some(&later) = written.users.get(place + AHEAD) {
                 self.shared.look(later, UserState::prefetch);
             }
             learned.push(draft.has_changed().then(|| self.learn(place, draft, &mut written)));
         }
-        for ((place, learned), solve) in learned.into_iter().enumerate().zip(solves) {
-            if place > 0 {
-                after_you();
-            }
+        for ((place, learned), solve) in with_pauses(learned.into_iter().enumerate().zip(solves), 1) {
             match (solve, &self.generation.users) {
                 (Solve::Now, Some(side)) => self.solve(place, side, learned, scratch, &mut written),
                 (Solve::OnRead, _) | (_, None) => {

@@ -66,10 +66,10 @@ pub(crate) fn after_you() {
     }
 }
 
-/// The same things, with [`after_you`] once in so many.
+/// The same things, with [`after_you`] between them, once in so many; a thing alone waits for nobody.
 pub(crate) fn with_pauses<T>(things: impl IntoIterator<Item = T>, every: usize) -> impl Iterator<Item = T> {
     things.into_iter().enumerate().map(move |(at, thing)| {
-        if at.is_multiple_of(every) {
+        if at > 0 && at.is_multiple_of(every) {
             after_you();
         }
         thing
@@ -113,6 +113,21 @@ mod tests {
             assert!(began.elapsed() >= TURN);
             while !has_paused() {}
             assert!(began.elapsed() >= 2 * TURN);
+        });
+    }
+
+    #[test]
+    fn pauses_come_between_things_and_not_before_the_first() {
+        on_a_thread(|| {
+            pause_until(Some(Instant::now() + LONG));
+            // Nobody has said that a turn began, so that the next step would pause.
+            let mut things = with_pauses(0..4, 2);
+            let mut pauses_before = |thing: i32| {
+                BEGAN.set(None);
+                assert_eq!(things.next(), Some(thing));
+                BEGAN.get().is_some()
+            };
+            assert_eq!([0, 1, 2, 3].map(&mut pauses_before), [false, false, true, false]);
         });
     }
 
