@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test uses the parts it needs")]
 
+pub(crate) mod files;
 pub(crate) mod kill;
 pub(crate) mod lists;
 pub(crate) mod log_source;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
+use crate::common::files::{is_a_file_amiss, replace};
 use crate::common::temp::TempDir;
 use crate::common::{PATIENCE, Random};
 use segue::export::Export;
@@ -133,7 +134,7 @@ fn what_is_no_model_is_named_and_the_one_in_use_stays() {
         }
     };
     assert_eq!(refused, TrainingError::OtherFactors { model: 9, engine: 8 });
-    fs::write(directory.path().join("factors.npz"), "no archive").expect("room");
+    replace(&directory.path().join("factors.npz"), "no archive");
     let message = loop {
         if let Told::Refused(ModelFileError::Unreadable { message }) = next(&told) {
             break message;
@@ -144,7 +145,7 @@ fn what_is_no_model_is_named_and_the_one_in_use_stays() {
     let health = engine.health().to_string();
     assert!(health.contains("factors.npz is not in force: ") && health.contains(&message), "{health}");
     fs::remove_file(directory.path().join("factors.npz")).expect("it is there");
-    while engine.health().name() != "serving" {
+    while is_a_file_amiss(&engine) {
         std::thread::yield_now();
     }
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::sync::mpsc::channel;
 
+use crate::common::files::replace;
 use crate::common::temp::TempDir;
 use crate::common::{PATIENCE, small};
 use segue::maintenance::inspect;
@@ -63,7 +64,7 @@ fn what_a_host_says_after_the_opening_lasts_until_the_file_changes() {
     let mut settings = engine.settings();
     settings.later_sweeps = 9;
     engine.retune(settings).expect("in range");
-    fs::write(&file, "sweeps.later = 7\nsweeps.first = 5\n").expect("room");
+    replace(&file, "sweeps.later = 7\nsweeps.first = 5\n");
     let changes = told.recv_timeout(PATIENCE).expect("it is told in time");
     assert_eq!(changes, ["sweeps.first: 8 → 5", "sweeps.later: 9 → 7"], "both at once, and nothing before");
 }

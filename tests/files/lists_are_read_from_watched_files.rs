@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use crate::common::files::{is_a_file_amiss, replace};
 use crate::common::temp::TempDir;
 use crate::common::{PATIENCE, small};
 use segue::plugin::{AllowList, BlockList, Flags, Incident};
@@ -64,7 +65,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     let (engine, told) = open(small().filter(list.clone()).block_list_file(&file, &list));
     assert_eq!(popular(&engine), ["007", "air", "björk"], "read before anybody can ask");
 
-    fs::write(&file, "björk\r\n007\r\nnever heard of\n").expect("it can be written");
+    replace(&file, "björk\r\n007\r\nnever heard of\n");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+007 +björk +never heard of -muse".to_owned())));
     // The notice comes before the change.
     let is_changed = || list.contains("björk");
@@ -76,7 +77,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     for (bytes, line) in
         [(b"air\n\xff\n".to_vec(), 2), (["air\nmuse\n", &"x".repeat(257), "\n"].concat().into(), 3)]
     {
-        fs::write(&file, bytes).expect("it can be written");
+        replace(&file, bytes);
         match told.recv_timeout(PATIENCE) {
             Ok(Err(ListFileError::Line { line: at, .. })) => assert_eq!(at, line),
             other => panic!("line {line} is wrong, not {other:?}"),
@@ -95,7 +96,7 @@ fn a_block_list_is_as_its_file_says_and_stays_if_that_says_nothing_good() {
     fs::remove_file(&file).expect("it is there");
     fs::write(&file, "").expect("it can be written");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("-007 -björk -never heard of".to_owned())));
-    while engine.health().name() != "serving" {
+    while is_a_file_amiss(&engine) {
         std::thread::yield_now();
     }
     drop(engine);
@@ -137,7 +138,7 @@ fn a_catalogue_has_names_and_tags_with_weights() {
         ("air\tAir\t=1\n", (1, "a tag has no name")),
         ("air\tAir\n\nmuse\tMuse\texplicit=1,0\n", (3, "the weight of tag \"explicit\" must be a number")),
     ] {
-        fs::write(&file, text).expect("it can be written");
+        replace(&file, text);
         match told.recv_timeout(PATIENCE) {
             Ok(Err(ListFileError::Line { line, what })) => {
                 assert!(line == wrong.0 && what.contains(wrong.1), "{line}: {what}");
@@ -145,7 +146,7 @@ fn a_catalogue_has_names_and_tags_with_weights() {
             other => panic!("{wrong:?}, not {other:?}"),
         }
     }
-    fs::write(&file, "air\tAir\tchill\tfrench=0.25\nbjörk\tBjörk\texplicit\n").expect("it can be written");
+    replace(&file, "air\tAir\tchill\tfrench=0.25\nbjörk\tBjörk\texplicit\n");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+björk -muse ~air".to_owned())));
     while flags.catalogue().get(&"björk".into()).is_none() {
         std::thread::yield_now();
@@ -215,7 +216,7 @@ fn half_a_line_is_refused_and_a_mark_of_utf_8_is_none() {
     fs::write(&file, "\u{feff}air\n").expect("it can be written");
     let (engine, told) = open(small().block_list_file(&file, &list));
     assert!(list.contains("air") && list.len() == 1);
-    fs::write(&file, "muse\nbjörk").expect("it can be written");
+    replace(&file, "muse\nbjörk");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Err(ListFileError::Unfinished { line: 2 })));
     drop(engine);
     assert!(list.contains("air") && list.len() == 1);
@@ -229,7 +230,7 @@ fn what_a_host_does_after_the_opening_lasts_until_the_file_changes() {
     let list = BlockList::new();
     let (_engine, told) = watching(small().block_list_file(&file, &list));
     list.block("air");
-    fs::write(&file, "muse\nbjörk\n").expect("it can be written");
+    replace(&file, "muse\nbjörk\n");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Ok("+björk -air".to_owned())), "now, not before");
 }
 

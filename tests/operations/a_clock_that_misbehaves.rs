@@ -54,6 +54,11 @@ fn a_clock_set_back_does_not_stop_sweeps() {
     let sweeps_reach = |n: u64| {
         let mut sent = 0_u64;
         while engine.stats().sweeps < n {
+            if engine.stats().sweep.is_some() {
+                // It takes as long as the machine takes, and none of the engine's time.
+                std::thread::yield_now();
+                continue;
+            }
             let receipt = engine.sender().send_tracked(Event::listen(sent % 7, sent % 5).at(now()));
             receipt.expect("the engine runs").wait(crate::common::PATIENCE).expect("learned");
             sent += 1;

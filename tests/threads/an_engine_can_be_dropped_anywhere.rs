@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::common::{PATIENCE, random_events, small};
 use rayon::ThreadPoolBuilder;
-use segue::{AlsParams, Event, Health, Signal, SweepEvery, TrainingError};
+use segue::{AlsParams, Event, Signal, SweepEvery, TrainingError};
 
 /// A sweep of it takes much longer than a test may.
 fn endless() -> segue::EngineBuilder {
@@ -18,7 +18,7 @@ fn while_a_sweep_runs() {
     let engine = endless().open().expect("usable settings");
     engine.import(random_events(1, 5_000, 100, 100)).expect("running");
     let sweep = engine.sweep_now().expect("running");
-    while !matches!(engine.health(), Health::Warming { sweeping: true, .. }) {
+    while engine.stats().sweep.is_none() {
         std::thread::yield_now();
     }
     let reader = engine.reader();

@@ -409,7 +409,10 @@ mod tests {
         let (diary, list) = (Diary::default(), segue::plugin::BlockList::new());
         let builder = Engine::builder().filter(list.clone()).block_list_file(&file, &list);
         let engine = builder.observer(diary.clone()).open().expect("usable settings");
-        std::fs::write(&file, "a\nb\nc\n").expect("it can be written");
+        // A file that is written over is empty for a moment, and a list may be empty.
+        let new = file.with_extension("new");
+        std::fs::write(&new, "a\nb\nc\n").expect("it can be written");
+        std::fs::rename(new, &file).expect("it can be replaced");
         while !list.contains("c") {
             std::thread::yield_now();
         }
