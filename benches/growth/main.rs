@@ -70,7 +70,7 @@ fn main() -> Result<(), Failure> {
         params.frequency_exponent(),
     );
     println!(
-        "| world | listeners | artists | pairs | a sweep by conjugate gradients | an exact sweep | memory |"
+        "| world | listeners | artists | pairs | a sweep by conjugate gradients | an exact sweep | memory without a model |"
     );
     println!("|---|---|---|---|---|---|---|");
     let worlds = WORLDS.iter().enumerate().map(WorldCost::measure).collect::<Result<Vec<_>, _>>()?;
@@ -98,9 +98,9 @@ fn main() -> Result<(), Failure> {
         ],
     };
     println!(
-        "\nAs multiples of the smallest; what is proportional lies on the dots, what does not grow at the bottom. Where two"
+        "\nAs multiples of the smallest; what is proportional lies on the dots, what does not grow at the bottom."
     );
-    println!("meet, the later one is drawn.\n\n```text\n{plot}```");
+    println!("Where some meet they stand side by side.\n\n```text\n{plot}```");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// How often a cost has doubled (up) by how often a size has (to the right). Where two are, the later one is drawn.
+/// How often a cost has doubled (up) by how often a size has (to the right). Where some meet they stand side by side.
 pub(crate) struct Plot {
     pub(crate) x: &'static str,
     pub(crate) series: Vec<Series>,
@@ -28,7 +28,10 @@ impl Display for Plot {
         let mut put = |x: f64, y: f64, mark: char| {
             let column = place(x, COLUMNS_A_DOUBLING, N_COLUMNS);
             if let (Some(column), Some(row)) = (column, place(y, ROWS_A_DOUBLING, N_ROWS)) {
-                picture[row][column] = mark;
+                let free = picture[row][column..].iter_mut().find(|cell| matches!(**cell, ' ' | '.'));
+                if let Some(cell) = free {
+                    *cell = mark;
+                }
             }
         };
         for half in 0..=2 * DOUBLINGS {
@@ -37,7 +40,7 @@ impl Display for Plot {
         }
         for Series { mark, points, .. } in &self.series {
             if let Some(&(least, cheapest)) = points.first() {
-                for &(size, cost) in &points[1..] {
+                for &(size, cost) in points {
                     put((size / least).log2(), (cost / cheapest).log2(), *mark);
                 }
             }

@@ -201,7 +201,7 @@ impl AlsParamsBuilder {
     ///
     /// At 1 a large catalogue draws all vectors to zero, as `a0·n` outgrows the rest: by default a listener of 50 among
     /// 160,000 items is regularized more than 600 times as much as by their own pairs, and lists come to be those of
-    /// popularity. From some tens of thousands of items on, begin with 0.5 and a λ of 0.1, or with a smaller a0.
+    /// popularity. With more than some ten thousand items, begin with 0.5 and a λ of 0.1, or with a smaller a0.
     #[must_use]
     pub fn frequency_exponent(mut self, frequency_exponent: f32) -> Self {
         self.params.frequency_exponent = frequency_exponent;
