@@ -217,6 +217,9 @@ fn a_failure_is_named_until_it_works_again() {
         (applied, failures) = counts();
     }
     assert_eq!(applied, failures + 1, "what came before a failure is learned");
+    let history = engine.reader().view().user("before").history();
+    let is_once = history.iter().all(|entry| entry.events == 1);
+    assert!(history.len() as u64 == failures && is_once, "once: {history:?}");
     check_goes_on(engine, &calls);
 }
 
